@@ -1,0 +1,24 @@
+export type EngineErrorCode = 'aborted' | 'no-such-file' | 'bad-model' | 'out-of-memory' | 'unsupported' | 'no-backend' | 'failed';
+
+/** Says what happened (`message`), why (`why`), and what to do (`advice`), each a plain sentence or undefined where it is not known. */
+export class EngineError extends Error {
+	override readonly name = 'EngineError';
+	readonly code: EngineErrorCode;
+	readonly why: string | undefined;
+	readonly advice: string | undefined;
+
+	constructor(code: EngineErrorCode, message: string, {why, advice, cause}: {why?: string; advice?: string; cause?: unknown} = {}) {
+		super(message, {cause});
+		this.code = code;
+		this.why = why;
+		this.advice = advice;
+	}
+}
+
+export const isAborted = (error: unknown): boolean => error instanceof EngineError && error.code === 'aborted';
+
+/** One line for a terminal or a log. */
+export const describeError = (error: unknown): string => {
+	if (error instanceof EngineError) return [error.message, error.why, error.advice].filter(Boolean).join(' ');
+	return error instanceof Error ? error.message : String(error);
+};

@@ -1,0 +1,136 @@
+/**
+The port between vramble and its engine. Everything that crosses it can be sent as a message (the screen runs the engine on a worker thread),
+so handles stay behind it; sizes are bytes, times milliseconds, ratios 0 to 1.
+*/
+
+export type GpuChoice = 'auto' | 'cuda' | 'vulkan' | 'metal' | 'off';
+export type Backend = 'cuda' | 'vulkan' | 'metal' | 'cpu';
+export const cacheTypeNames = ['f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
+export type CacheType = (typeof cacheTypeNames)[number];
+export type FlashAttention = 'auto' | 'on' | 'off';
+
+/** Settings in llama.cpp's words, all resolved: no "auto" but where llama.cpp itself knows one. */
+export type Settings = {
+	/** Layers on the GPU, 0 to `ModelFacts.layers` (the output layer counts as one). */
+	readonly gpuLayers: number;
+	/** Tokens. */
+	readonly contextSize: number;
+	readonly cacheTypeK: CacheType;
+	readonly cacheTypeV: CacheType;
+	/** Tokens evaluated at once while a prompt is processed. */
+	readonly batchSize: number;
+	readonly threads: number;
+	readonly flashAttention: FlashAttention;
+};
+
+/** What the engine is asked for: `auto` lets it choose; the answer says what it chose. */
+export type WantedSettings = Omit<Settings, 'gpuLayers' | 'contextSize'> & {
+	readonly gpuLayers: number | 'auto';
+	readonly contextSize: number | 'auto';
+};
+
+/** Where llama.cpp computes, as it says itself once it is loaded. */
+export type Device = {
+	readonly backend: Backend;
+	/** Empty: CPU only. */
+	readonly names: readonly string[];
+	/** llama.cpp's default number of threads on this machine: the cores that are useful for math. */
+	readonly mathCores: number;
+};
+
+export type ModelFacts = {
+	readonly path: string;
+	readonly name: string;
+	readonly architecture: string;
+	/** As in file names: `Q4_K_M`; undefined: the file does not say. */
+	readonly quantization: string | undefined;
+	readonly sizeBytes: number;
+	/** Blocks and the output layer, as llama.cpp counts GPU layers. */
+	readonly layers: number;
+	/** Tokens; undefined: the file does not say. */
+	readonly trainedContext: number | undefined;
+	/** Layers with experts; 0: a dense model. */
+	readonly expertLayers: number;
+};
+
+/** llama.cpp's own accounting of what this process holds, and what the device says of itself. */
+export type EngineMemory = {
+	/** undefined: no device. `usedBytes` counts every program, as far as the driver tells. */
+	readonly vram: {readonly totalBytes: number; readonly usedBytes: number} | undefined;
+	readonly ownVramBytes: number;
+	readonly ownRamBytes: number;
+};
+
+/** `settings` is what was really got: a context may come out smaller than asked. */
+export type Loaded = {readonly settings: Settings; readonly memory: EngineMemory};
+
+export type Message = {readonly role: 'user' | 'assistant'; readonly text: string};
+
+export type Sampling = {
+	/** 0: always the most likely token. */
+	readonly temperature: number;
+	readonly seed: number | undefined;
+	readonly topK: number;
+	readonly topP: number;
+	readonly minP: number;
+};
+
+export type StopReason = 'end' | 'length' | 'interrupted';
+
+export type Answer = {
+	readonly text: string;
+	readonly stopReason: StopReason;
+	/** `tokens` counts what was evaluated, not what was restored or still in the cache. */
+	readonly prompt: {readonly tokens: number; readonly ms: number};
+	readonly generation: {readonly tokens: number; readonly ms: number; readonly firstTokenMs: number};
+	readonly contextUsed: number;
+};
+
+export type AnswerEvent =
+	| {readonly type: 'processing'; readonly done: number; readonly total: number}
+	| {
+			readonly type: 'text';
+			readonly text: string /** in all, since the answer began */;
+			readonly tokens: number;
+			readonly contextUsed: number;
+	  };
+
+/** What comes with a call: a way to stop it and what it reports on the way. */
+export type Call<Event = never> = {readonly signal?: AbortSignal; readonly onEvent?: (event: Event) => void};
+
+export type Progress = {readonly progress: number};
+
+/**
+One llama.cpp session: at most one model, one context, one conversation.
+
+Every verb rejects with an `EngineError`; a verb whose signal is aborted rejects with code `aborted` and leaves the engine without what it was about to make.
+*/
+export type Engine = {
+	/** Loads llama.cpp itself and picks the backend. */
+	start(request: {readonly gpu: GpuChoice}): Promise<Device>;
+	/** Reads a model file's header and checks that it can be used for a chat. */
+	inspect(request: {readonly path: string}): Promise<ModelFacts>;
+	/** Loads weights; there must be none. With `auto` layers, room is left for a context of `wantedContextSize`. */
+	loadModel(request: {readonly path: string; readonly settings: WantedSettings}, call?: Call<Progress>): Promise<void>;
+	/** Makes a context over the loaded weights; there must be none. The conversation (if any) belongs to it from then on. */
+	createContext(request: {readonly settings: WantedSettings}, call?: Call): Promise<Loaded>;
+	/** The conversation so far is kept, as text. */
+	freeContext(): Promise<void>;
+	/** Context first, where there is one. The conversation so far is kept, as text. */
+	freeModel(): Promise<void>;
+	/** Writes the evaluated state of the conversation to a file. */
+	saveState(request: {readonly file: string}): Promise<{readonly tokens: number; readonly sizeBytes: number}>;
+	/** Reads it back into a context, whose layers and size may differ. */
+	restoreState(request: {readonly file: string}): Promise<{readonly tokens: number}>;
+	/** Evaluates the conversation again where its state could not be restored. */
+	replay(request: Record<string, never>, call?: Call<AnswerEvent>): Promise<{readonly tokens: number}>;
+	/** Replaces the conversation. */
+	setConversation(request: {readonly system: string | undefined; readonly messages: readonly Message[]}): Promise<void>;
+	answer(
+		request: {readonly prompt: string; readonly sampling: Sampling; readonly maxTokens: number | undefined},
+		call?: Call<AnswerEvent>,
+	): Promise<Answer>;
+	memory(): Promise<EngineMemory>;
+	/** Frees everything in order. Nothing can be asked afterwards. */
+	dispose(): Promise<void>;
+};

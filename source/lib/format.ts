@@ -1,0 +1,46 @@
+/** What a person reads for a value that could not be had. */
+export const unknown = '—';
+
+const gib = 1024 ** 3;
+const mib = 1024 ** 2;
+const group = new Intl.NumberFormat('en-US');
+
+/** Memory, in GiB with one decimal: `10.4`. */
+export const gibibytes = (bytes: number | undefined): string => (bytes === undefined ? unknown : (bytes / gib).toFixed(1));
+
+/** Memory with its unit, in MiB below one GiB: `812 MiB`, `10.4 GiB`. */
+export const memory = (bytes: number | undefined): string => {
+	if (bytes === undefined) return unknown;
+	if (bytes >= gib) return `${(bytes / gib).toFixed(1)} GiB`;
+	return bytes >= 10 * mib || bytes === 0 ? `${Math.round(bytes / mib)} MiB` : `${(bytes / mib).toFixed(1)} MiB`;
+};
+
+/** A file's size in decimal units, as download pages give it: `63.4 GB`. */
+export const fileSize = (bytes: number): string => {
+	if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+	if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(bytes >= 1e8 ? 0 : 1)} MB`;
+	return `${Math.ceil(bytes / 1e3)} kB`;
+};
+
+/** `16384` → `16,384`. */
+export const count = (value: number | undefined): string => (value === undefined ? unknown : group.format(value));
+
+/** Tokens per second, three significant digits: `18.4`, `142`. */
+export const rate = (perSecond: number | undefined): string => {
+	if (perSecond === undefined || !Number.isFinite(perSecond)) return unknown;
+	return perSecond >= 100 ? Math.round(perSecond).toString() : perSecond.toFixed(perSecond >= 10 ? 1 : 2);
+};
+
+/** `1.2 s`, `350 ms`, `2 min 5 s`. */
+export const duration = (ms: number | undefined): string => {
+	if (ms === undefined || !Number.isFinite(ms)) return unknown;
+	if (ms < 1000) return `${Math.round(ms)} ms`;
+	if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+	const seconds = Math.round(ms / 1000);
+	if (seconds < 60) return `${seconds} s`;
+	return seconds < 3600
+		? `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+		: `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+};
+
+export const percent = (ratio: number | undefined): string => (ratio === undefined ? unknown : `${Math.round(ratio * 100)} %`);
