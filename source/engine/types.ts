@@ -24,9 +24,10 @@ export type Settings = {
 };
 
 /** What the engine is asked for: `auto` lets it choose; the answer says what it chose. */
-export type WantedSettings = Omit<Settings, 'gpuLayers' | 'contextSize'> & {
+export type WantedSettings = Omit<Settings, 'gpuLayers' | 'contextSize' | 'threads'> & {
 	readonly gpuLayers: number | 'auto';
 	readonly contextSize: number | 'auto';
+	readonly threads: number | 'auto';
 };
 
 /** Where llama.cpp computes, as it says itself once it is loaded. */
@@ -34,8 +35,6 @@ export type Device = {
 	readonly backend: Backend;
 	/** Empty: CPU only. */
 	readonly names: readonly string[];
-	/** llama.cpp's default number of threads on this machine: the cores that are useful for math. */
-	readonly mathCores: number;
 };
 
 export type ModelFacts = {
@@ -108,8 +107,6 @@ Every verb rejects with an `EngineError`; a verb whose signal is aborted rejects
 export type Engine = {
 	/** Loads llama.cpp itself and picks the backend. */
 	start(request: {readonly gpu: GpuChoice}): Promise<Device>;
-	/** Reads a model file's header and checks that it can be used for a chat. */
-	inspect(request: {readonly path: string}): Promise<ModelFacts>;
 	/** Loads weights; there must be none. With `auto` layers, room is left for a context of `wantedContextSize`. */
 	loadModel(request: {readonly path: string; readonly settings: WantedSettings}, call?: Call<Progress>): Promise<void>;
 	/** Makes a context over the loaded weights; there must be none. The conversation (if any) belongs to it from then on. */

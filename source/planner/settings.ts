@@ -1,14 +1,107 @@
-import type {CacheType, FlashAttention, Settings} from '../engine/types.js';
+import {type CacheType, cacheTypeNames, type FlashAttention, type ModelFacts, type Settings} from '../engine/types.js';
 
 /** What applying a change of settings needs, from cheapest to dearest. */
-export type Step = 'nothing' | 'context' | 'model';
+export type ReloadStep = 'nothing' | 'context' | 'model';
 
-/** The choices that the tuner offers; llama.cpp takes more types, these are the ones worth moving to. */
-export const cacheTypes: readonly CacheType[] = ['f16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0'];
-export const flashAttentionChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
-
-export const stepBetween = (applied: Settings, pending: Settings): Step => {
+export const stepBetween = (applied: Settings, pending: Settings): ReloadStep => {
 	if (applied.gpuLayers !== pending.gpuLayers) return 'model';
 	const keys = Object.keys(applied) as Array<keyof Settings>;
 	return keys.some(key => applied[key] !== pending[key]) ? 'context' : 'nothing';
+};
+
+/** What the values of a machine and a model allow. */
+export type Limits = {
+	/** 0: there is no device to put layers on. */
+	readonly gpuLayers: number;
+	readonly trainedContext: number | undefined;
+	readonly threads: number;
+};
+
+export const limitsOf = (model: ModelFacts, hasDevice: boolean, threads: number): Limits => ({
+	gpuLayers: hasDevice ? model.layers : 0,
+	trainedContext: model.trainedContext,
+	threads,
+});
+
+export type SettingName = keyof Settings;
+
+/** In the order of the tuner's lines. */
+export const settingNames: readonly SettingName[] = [
+	'gpuLayers',
+	'contextSize',
+	'cacheTypeK',
+	'cacheTypeV',
+	'batchSize',
+	'threads',
+	'flashAttention',
+];
+
+export type Move = 'less' | 'more' | 'muchLess' | 'muchMore' | 'least' | 'most';
+
+const flashAttentionChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
+/** The types that are worth moving to; `f32` and `iq4_nl` can be had on the command line. */
+const cacheTypeChoices: readonly CacheType[] = cacheTypeNames.filter(name => name !== 'f32' && name !== 'iq4_nl');
+const smallestContext = 512;
+const largestContext = 1_048_576;
+
+/** 512, 768, 1024, 1536, 2048, …: halves and thirds, all multiples of the 256 tokens that llama.cpp pads to. */
+export const contextSizes: readonly number[] = Array.from({length: 12}, (_, power) => smallestContext * 2 ** power).flatMap(size =>
+	size < largestContext ? [size, size * 1.5] : [size],
+);
+
+const batchSizes = [32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
+
+const moveIn = <T extends number>(choices: readonly T[], value: number, move: Move, muchIs: number, most = choices.at(-1)): number => {
+	const isUp = move === 'more' || move === 'muchMore';
+	const next = isUp ? choices.filter(choice => choice > value) : choices.filter(choice => choice < value).reverse();
+	const far = move === 'muchLess' || move === 'muchMore' ? muchIs : 1;
+	if (move === 'least') return choices[0] ?? value;
+	if (move === 'most') return most ?? value;
+	return next[Math.min(far, next.length) - 1] ?? value;
+};
+
+const moveAmong = <T>(choices: readonly T[], value: T, move: Move): T => {
+	const at = Math.max(0, choices.indexOf(value));
+	const to = {less: at - 1, muchLess: at - 2, more: at + 1, muchMore: at + 2, least: 0, most: choices.length - 1}[move];
+	return choices[Math.min(choices.length - 1, Math.max(0, to))] ?? value;
+};
+
+const moveNumber = (value: number, move: Move, least: number, most: number, much: number): number => {
+	const to = {less: value - 1, muchLess: value - much, more: value + 1, muchMore: value + much, least, most}[move];
+	return Math.min(most, Math.max(least, to));
+};
+
+/** The settings with one of them moved; the same object where it cannot move. */
+export const moveSetting = (settings: Settings, name: SettingName, move: Move, limits: Limits): Settings => {
+	const moved = <K extends SettingName>(key: K, value: Settings[K]): Settings =>
+		settings[key] === value ? settings : {...settings, [key]: value};
+	switch (name) {
+		case 'gpuLayers':
+			return moved(name, moveNumber(settings.gpuLayers, move, 0, limits.gpuLayers, Math.max(2, Math.round(limits.gpuLayers / 8))));
+		case 'contextSize':
+			return moved(name, moveIn(contextSizes, settings.contextSize, move, 2, limits.trainedContext));
+		case 'cacheTypeK':
+		case 'cacheTypeV':
+			return moved(name, moveAmong(cacheTypeChoices, settings[name], move));
+		case 'batchSize':
+			return moved(name, moveIn(batchSizes, settings.batchSize, move, 2));
+		case 'threads':
+			return moved(name, moveNumber(settings.threads, move, 1, limits.threads, 4));
+		case 'flashAttention':
+			return moved(name, moveAmong(flashAttentionChoices, settings.flashAttention, move));
+	}
+};
+
+/** What a person should know before these settings are applied; llama.cpp takes them all the same. */
+export const warningsOf = (settings: Settings, limits: Limits): readonly string[] => {
+	const warnings: string[] = [];
+	if (limits.trainedContext !== undefined && settings.contextSize > limits.trainedContext) {
+		warnings.push(`the model was trained for ${limits.trainedContext.toLocaleString('en-US')} tokens of context`);
+	}
+
+	if (settings.flashAttention === 'off' && !['f32', 'f16', 'bf16'].includes(settings.cacheTypeV)) {
+		warnings.push('a quantized V cache needs flash attention');
+	}
+
+	return warnings;
 };

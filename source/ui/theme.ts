@@ -46,8 +46,8 @@ export const unicodeGlyphs: Glyphs = {
 	approximately: '≈',
 	ellipsis: '…',
 	rule: '─',
-	gauge: {other: '█', own: '█', pending: '▒', free: '─'},
-	layer: {on: '▪', off: '▪'},
+	gauge: {other: '▓', own: '█', pending: '▒', free: '─'},
+	layer: {on: '▪', off: '·'},
 	spark: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
 	border: 'round',
 };

@@ -1,0 +1,147 @@
+#!/usr/bin/env node
+import module from 'node:module';
+import process from 'node:process';
+import type {CliOptions} from './source/commands/flags.js';
+
+// Before anything of ours is loaded: the next start then finds it compiled.
+module.enableCompileCache?.();
+
+const guide = new URL('../models/guide.gguf', import.meta.url);
+
+const fail = (message: string, code: number): never => {
+	process.stderr.write(`vramble: ${message}\n`);
+	process.exit(code);
+};
+
+const readOptions = async (): Promise<CliOptions> => {
+	const {default: meow} = await import('meow');
+	const {helpText, meowFlags, normalizeArguments, toOptions, UsageError} = await import('./source/commands/flags.js');
+	try {
+		const cli = meow(helpText(), {
+			importMeta: import.meta,
+			argv: normalizeArguments(process.argv.slice(2)),
+			flags: meowFlags,
+			description: false,
+			autoHelp: false,
+			autoVersion: false,
+		});
+		if (cli.flags.help) cli.showHelp(0);
+		if (cli.flags.version) cli.showVersion();
+		return toOptions(cli.flags, cli.input);
+	} catch (error) {
+		if (error instanceof UsageError) fail(`${error.message}\nvramble --help lists the flags.`, 2);
+		throw error;
+	}
+};
+
+const samplingFor = (options: CliOptions, modelPath: string | undefined, guidePath: string) => ({
+	...options.sampling,
+	// The guide model has learned its answers by heart (its card: best at 0 to 0.3); 0.8 is llama.cpp's default.
+	temperature: options.temperature ?? (modelPath === guidePath ? 0 : 0.8),
+});
+
+const answer = async (options: CliOptions, guidePath: string): Promise<number> => {
+	const {answerOnce, joinPrompt, readInput} = await import('./source/commands/answer-once.js');
+	const {checkModelFile} = await import('./source/models/model-file.js');
+	const {describeError} = await import('./source/engine/engine-errors.js');
+
+	const controller = new AbortController();
+	let exitCode: number | undefined;
+	const interrupt = (code: number) => () => {
+		exitCode = code;
+		controller.abort();
+	};
+	process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
+	// Whoever read the answer has enough of it.
+	process.stdout.on('error', interrupt(0));
+
+	const input = process.stdin.isTTY ? '' : await readInput(process.stdin, process.stderr);
+	const prompt = joinPrompt(input, options.prompt);
+	if (prompt === '') fail('there is nothing to answer: give a question with -p, or on standard input.', 2);
+	const path = options.model ?? guidePath;
+	const model = await checkModelFile(path).catch(error => fail(describeError(error), 1));
+
+	const {createLlamaEngine} = await import('./source/engine/llama-engine.js');
+	const engine = createLlamaEngine();
+	const code = await answerOnce(
+		{...options, prompt, model: model.facts, sampling: samplingFor(options, path, guidePath)},
+		{engine, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
+	);
+	await engine.dispose();
+	return exitCode ?? code;
+};
+
+const showScreen = async (options: CliOptions, guidePath: string): Promise<number> => {
+	const [{render}, {App}, {createServices}, {createTheme, unicodeGlyphs, asciiGlyphs}, {isUtf8}, {createWorkerEngine}, outside] =
+		await Promise.all([
+			import('ink'),
+			import('./source/app.js'),
+			import('./source/services.js'),
+			import('./source/ui/theme.js'),
+			import('./source/lib/locale.js'),
+			import('./source/engine/worker-engine.js'),
+			import('./source/outside.js'),
+		]);
+	const {stdout, env} = process;
+	const services = createServices(
+		{...outside.createPorts({guidePath, stdout, env}), engine: createWorkerEngine(new URL('engine-worker.js', import.meta.url))},
+		{
+			gpu: options.gpu,
+			wanted: options.wanted,
+			sampling: model => samplingFor(options, model?.path, guidePath),
+			system: options.system,
+			maxTokens: options.maxTokens,
+		},
+	);
+
+	return new Promise(resolve => {
+		const leave = (code: number) => async () => {
+			process.off('uncaughtException', crash);
+			instance.unmount();
+			await outside.within(services.dispose(), leavingMs);
+			resolve(code);
+		};
+
+		const crash = (error: unknown) => {
+			instance.unmount();
+			fail(`a fault in vramble: ${error instanceof Error ? error.message : String(error)}`, 1);
+		};
+
+		const tree = (
+			<App
+				services={services}
+				theme={createTheme(options.ascii || !isUtf8(env, process.platform) ? asciiGlyphs : unicodeGlyphs)}
+				firstScreen={options.model === undefined ? 'models' : 'main'}
+				onQuit={leave(0)}
+				onRedraw={() => redraw()}
+			/>
+		);
+		const instance = render(tree, {
+			alternateScreen: true,
+			incrementalRendering: true,
+			patchConsole: false,
+			exitOnCtrlC: false,
+			interactive: true,
+			maxFps: 30,
+		});
+		const redraw = () => {
+			instance.clear();
+			stdout.write('\u001B[2J\u001B[H');
+			instance.rerender(tree);
+		};
+
+		stdout.on('resize', redraw);
+		process.on('uncaughtException', crash).on('SIGTERM', leave(143)).on('SIGHUP', leave(129)).on('SIGINT', leave(130));
+		if (options.model === undefined) void services.engine.start().catch(() => {});
+		else void services.open(options.model);
+	});
+};
+
+/** What is under way gets this long to stop; a program that was told to leave should be gone within two seconds. */
+const leavingMs = 1500;
+
+const options = await readOptions();
+const {fileURLToPath} = await import('node:url');
+const guidePath = fileURLToPath(guide);
+const hasScreen = process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json;
+process.exit(await (hasScreen ? showScreen : answer)(options, guidePath));

@@ -1,0 +1,23 @@
+import {rmSync} from 'node:fs';
+import {build} from 'esbuild';
+
+rmSync('distribution', {recursive: true, force: true});
+
+await build({
+	entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts'],
+	outdir: 'distribution',
+	entryNames: '[name]',
+	bundle: true,
+	splitting: true,
+	platform: 'node',
+	format: 'esm',
+	target: 'node22',
+	jsx: 'automatic',
+	minifySyntax: true,
+	define: {'process.env.NODE_ENV': '"production"'},
+	// Found by their own files beside them; react-devtools-core is only asked for with DEV=true.
+	external: ['node-llama-cpp', 'systeminformation', 'react-devtools-core'],
+	// What was CommonJS still calls `require` for Node's own modules.
+	banner: {js: "import {createRequire as requireFrom} from 'node:module'; const require = requireFrom(import.meta.url);"},
+	logLevel: 'warning',
+});

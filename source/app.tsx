@@ -1,0 +1,98 @@
+import {Box, Text, useInput, useWindowSize} from 'ink';
+import {useCallback, useEffect, useReducer, useState} from 'react';
+import {createStore} from './lib/store.js';
+import type {Services} from './services.js';
+import {appReducer, createAppState} from './ui/app-reducer.js';
+import {createEditor} from './ui/components/editor-reducer.js';
+import {following, scrollReducer} from './ui/components/scroll-reducer.js';
+import {globalKeys, verbOf} from './ui/keymap.js';
+import {isTooSmall, smallest} from './ui/layout.js';
+import {HelpScreen} from './ui/screens/help-screen.js';
+import {MainScreen} from './ui/screens/main-screen.js';
+import {ModelsScreen} from './ui/screens/models-screen.js';
+import {ServicesProvider} from './ui/services-context.js';
+import {type Theme, ThemeProvider} from './ui/theme.js';
+
+type AppProps = {
+	readonly services: Services;
+	readonly theme: Theme;
+	/** The screen that stands first: the model list where no model was named. */
+	readonly firstScreen: 'main' | 'models';
+	readonly onQuit: () => void;
+	/** Draws the whole screen anew. */
+	readonly onRedraw: () => void;
+};
+
+/** Two presses of Ctrl+C within this time quit. */
+const leavingMs = 2000;
+
+export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) => {
+	const {columns, rows} = useWindowSize();
+	const [app, dispatch] = useReducer(appReducer, firstScreen, createAppState);
+	const [scroll, onScroll] = useReducer(scrollReducer, following);
+	// Outlives the main screen, which the model list and the help take away.
+	const [editor] = useState(() => createStore(createEditor()));
+	const close = useCallback(() => dispatch({type: 'screenClosed'}), []);
+
+	useEffect(() => {
+		if (!app.isLeaving) return;
+		const timer = setTimeout(() => dispatch({type: 'leaving', isLeaving: false}), leavingMs);
+		return () => clearTimeout(timer);
+	}, [app.isLeaving]);
+
+	useInput((input, key) => {
+		const verb = verbOf(globalKeys, input, key);
+		if (verb === 'interrupt') {
+			if (app.isLeaving) onQuit();
+			else dispatch({type: 'leaving', isLeaving: true});
+			services.engine.cancel();
+		} else if (verb === 'models') dispatch({type: 'screenOpened', screen: 'models'});
+		else if (verb === 'help') dispatch({type: 'screenOpened', screen: 'help'});
+		else if (verb === 'redraw') onRedraw();
+	});
+
+	const screen = () => {
+		if (isTooSmall(columns, rows)) {
+			return <Text wrap="truncate">{`too small: needs ${smallest.columns} x ${smallest.rows}, has ${columns} x ${rows}`}</Text>;
+		}
+
+		if (app.screen === 'help') return <HelpScreen width={columns} height={rows - 1} onClose={close} />;
+		if (app.screen === 'models') {
+			return (
+				<ModelsScreen
+					width={columns}
+					height={rows - 1}
+					asksToKeep={services.chat.get().messages.some(({role, state}) => role === 'assistant' && state !== 'failed')}
+					onClose={close}
+					onOpen={(path, keepConversation) => {
+						close();
+						void services.open(path, {keepConversation});
+					}}
+				/>
+			);
+		}
+
+		return (
+			<MainScreen
+				columns={columns}
+				rows={rows}
+				app={app}
+				dispatch={dispatch}
+				editor={editor}
+				scroll={scroll}
+				onScroll={onScroll}
+				onCommand={name => (name === 'quit' ? onQuit() : dispatch({type: 'screenOpened', screen: name === 'model' ? 'models' : 'help'}))}
+			/>
+		);
+	};
+
+	return (
+		<ServicesProvider value={services}>
+			<ThemeProvider value={theme}>
+				<Box width={columns} height={Math.max(1, rows - 1)} overflow="hidden">
+					{screen()}
+				</Box>
+			</ThemeProvider>
+		</ServicesProvider>
+	);
+};

@@ -1,0 +1,83 @@
+import type {Answer, StopReason} from '../engine/types.js';
+import type {ChatMessage} from './message.js';
+
+export type ChatState = {
+	readonly messages: readonly ChatMessage[];
+	readonly system: string | undefined;
+	/** What `clear` took away. */
+	readonly cleared: readonly ChatMessage[];
+	readonly nextId: number;
+};
+
+export type ChatEvent =
+	| {readonly type: 'asked'; readonly text: string}
+	| {readonly type: 'answering'; readonly question: number}
+	| {readonly type: 'wrote'; readonly text: string}
+	| {readonly type: 'answered'; readonly answer: Answer; readonly tokensPerSecond: number | undefined}
+	| {readonly type: 'stopped'}
+	| {readonly type: 'failed'; readonly why: string}
+	| {readonly type: 'noted'; readonly text: string; readonly tone: 'info' | 'warning' | 'error'}
+	| {readonly type: 'cleared'}
+	| {readonly type: 'restored'}
+	| {readonly type: 'withdrawn'; readonly from: number}
+	| {readonly type: 'instructed'; readonly system: string | undefined};
+
+export const emptyChat = (system: string | undefined): ChatState => ({messages: [], system, cleared: [], nextId: 1});
+
+const append = (state: ChatState, message: Omit<ChatMessage, 'id'>): ChatState => ({
+	...state,
+	messages: [...state.messages, {...message, id: state.nextId}],
+	nextId: state.nextId + 1,
+});
+
+const replace = (state: ChatState, matches: (message: ChatMessage) => boolean, change: (message: ChatMessage) => ChatMessage): ChatState =>
+	state.messages.some(matches)
+		? {...state, messages: state.messages.map(message => (matches(message) ? change(message) : message))}
+		: state;
+
+const isStreaming = (message: ChatMessage) => message.state === 'streaming';
+
+const endState: Record<StopReason, ChatMessage['state']> = {end: 'done', length: 'stopped', interrupted: 'stopped'};
+
+export const chatReducer = (state: ChatState, event: ChatEvent): ChatState => {
+	switch (event.type) {
+		case 'asked':
+			return append(state, {role: 'user', text: event.text, state: 'queued'});
+		case 'answering': {
+			// The reply stands below its question, also where more questions wait.
+			const at = state.messages.findIndex(({id}) => id === event.question);
+			const question = state.messages[at];
+			if (!question) return state;
+			const reply: ChatMessage = {id: state.nextId, role: 'assistant', text: '', state: 'streaming'};
+			const messages = [...state.messages.slice(0, at), {...question, state: 'done' as const}, reply, ...state.messages.slice(at + 1)];
+			return {...state, messages, nextId: state.nextId + 1};
+		}
+
+		case 'wrote':
+			return event.text === '' ? state : replace(state, isStreaming, message => ({...message, text: message.text + event.text}));
+		case 'answered':
+			return replace(state, isStreaming, message => ({
+				...message,
+				text: event.answer.text,
+				state: endState[event.answer.stopReason],
+				stats: {tokens: event.answer.generation.tokens, tokensPerSecond: event.tokensPerSecond},
+			}));
+		case 'stopped':
+			return replace(state, isStreaming, message => ({...message, state: 'stopped'}));
+		case 'failed': {
+			const ended = replace(state, isStreaming, message => ({...message, state: 'failed'}));
+			return append(ended, {role: 'notice', text: event.why, state: 'done', tone: 'error'});
+		}
+
+		case 'noted':
+			return append(state, {role: 'notice', text: event.text, state: 'done', tone: event.tone});
+		case 'cleared':
+			return state.messages.length === 0 ? state : {...state, messages: [], cleared: state.messages};
+		case 'restored':
+			return state.cleared.length === 0 ? state : {...state, messages: [...state.cleared, ...state.messages], cleared: []};
+		case 'withdrawn':
+			return {...state, messages: state.messages.filter(({id}) => id < event.from)};
+		case 'instructed':
+			return event.system === state.system ? state : {...state, system: event.system};
+	}
+};

@@ -1,0 +1,93 @@
+import type {Readable, Writable} from 'node:stream';
+import {setTimeout as delay} from 'node:timers/promises';
+import {describeError, isAborted} from '../engine/engine-errors.js';
+import type {Answer, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
+
+export type AnswerOnceOptions = {
+	readonly prompt: string;
+	readonly model: ModelFacts;
+	readonly gpu: GpuChoice;
+	readonly wanted: WantedSettings;
+	readonly sampling: Sampling;
+	readonly system: string | undefined;
+	readonly maxTokens: number | undefined;
+	readonly json: boolean;
+};
+
+type Outside = {
+	readonly engine: Engine;
+	readonly stdout: Writable;
+	readonly stderr: Writable;
+	/** Aborted: somebody interrupted, or nobody listens any more. */
+	readonly signal: AbortSignal;
+};
+
+const perSecond = (tokens: number, ms: number): number | null => (tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : null);
+
+/** What `--json` prints; scripts rely on it. Milliseconds, tokens per second; `null`: could not be measured. */
+export const toJson = ({text, stopReason, prompt, generation}: Answer, settings: Settings) => ({
+	schema: 1,
+	text,
+	stopReason,
+	prompt: {...prompt, tokensPerSecond: perSecond(prompt.tokens, prompt.ms)},
+	generation: {
+		tokens: generation.tokens,
+		ms: generation.ms,
+		// The first token's time is the prompt's.
+		tokensPerSecond: perSecond(generation.tokens - 1, generation.ms),
+		firstTokenMs: generation.firstTokenMs,
+	},
+	settings,
+});
+
+/** One answer on stdout, no screen. Resolves with the exit code. */
+export const answerOnce = async (options: AnswerOnceOptions, {engine, stdout, stderr, signal}: Outside): Promise<number> => {
+	const {model, wanted} = options;
+	let written = '';
+	try {
+		await engine.start({gpu: options.gpu});
+		const gpuLayers = wanted.gpuLayers === 'auto' ? 'auto' : Math.min(wanted.gpuLayers, model.layers);
+		const settings = {...wanted, gpuLayers} as const;
+		await engine.setConversation({system: options.system, messages: []});
+		await engine.loadModel({path: model.path, settings}, {signal});
+		const loaded = await engine.createContext({settings}, {signal});
+		if (model.trainedContext !== undefined && loaded.settings.contextSize > model.trainedContext) {
+			stderr.write(
+				`vramble: the context of ${loaded.settings.contextSize} tokens is larger than the ${model.trainedContext} that the model was trained for.\n`,
+			);
+		}
+
+		const answer = await engine.answer(options, {
+			signal,
+			onEvent(event) {
+				if (event.type !== 'text') return;
+				written += event.text;
+				if (!options.json) stdout.write(event.text);
+			},
+		});
+		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded.settings))}\n`);
+		else if (!written.endsWith('\n')) stdout.write('\n');
+		return answer.stopReason === 'interrupted' ? 130 : 0;
+	} catch (error) {
+		if (isAborted(error)) return 130;
+		stderr.write(`vramble: ${describeError(error)}\n`);
+		return 1;
+	}
+};
+
+/** All of standard input; says so when it takes long, since a forgotten open pipe looks like a hang. */
+export const readInput = async (stdin: Readable, stderr: Writable): Promise<string> => {
+	const controller = new AbortController();
+	void delay(3000, undefined, {signal: controller.signal, ref: false}).then(
+		() => stderr.write('vramble: waiting for the end of standard input (to leave it out: </dev/null)\n'),
+		() => {},
+	);
+	const chunks: Buffer[] = [];
+	for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
+	controller.abort();
+	return Buffer.concat(chunks).toString('utf8');
+};
+
+/** Standard input is what the question is about; alone it is the question. */
+export const joinPrompt = (input: string, prompt: string | undefined): string =>
+	[input.trimEnd(), prompt ?? ''].filter(part => part.trim() !== '').join('\n\n');

@@ -1,0 +1,285 @@
+import {createRemaining} from '../lib/remaining.js';
+import {createStore, type ReadableStore} from '../lib/store.js';
+import {stepBetween} from '../planner/settings.js';
+import {EngineError, isAborted} from './engine-errors.js';
+import type {
+	Answer,
+	AnswerEvent,
+	Call,
+	Device,
+	Engine,
+	GpuChoice,
+	Message,
+	ModelFacts,
+	Sampling,
+	Settings,
+	WantedSettings,
+} from './types.js';
+
+/** What went wrong, as plain values. */
+export type Failure = Pick<EngineError, 'code' | 'message' | 'why' | 'advice'>;
+
+export type Step = 'llama.cpp' | 'saving' | 'weights' | 'context' | 'restoring' | 'evaluating';
+type Work = {readonly step: Step; readonly progress: number | undefined; readonly remainingMs: number | undefined};
+
+export type Phase =
+	| {readonly name: 'idle'}
+	| ({readonly name: 'loading' | 'reloading'} & Work)
+	| {readonly name: 'ready'}
+	| {readonly name: 'processing'; readonly done: number; readonly total: number}
+	| {readonly name: 'writing'}
+	| {readonly name: 'failed'; readonly failure: Failure};
+
+export type EngineState = {
+	readonly phase: Phase;
+	readonly device: Device | undefined;
+	readonly model: ModelFacts | undefined;
+	/** What the context runs with; undefined: nothing is loaded. */
+	readonly applied: Settings | undefined;
+	/** What it ran with before the last change that worked. */
+	readonly previous: Settings | undefined;
+	/** Tokens. */
+	readonly contextUsed: number;
+};
+
+export type Outcome = {readonly ok: true} | {readonly ok: false; readonly failure: Failure};
+
+export type Conversation = {readonly system: string | undefined; readonly messages: readonly Message[]};
+
+type Options = {
+	readonly engine: Engine;
+	readonly gpu: GpuChoice;
+	/** Makes a name for a file that may grow to the size of the KV cache, and removes what was written there. */
+	readonly temporaryFile: () => {readonly path: string; readonly remove: () => Promise<void>};
+	readonly now?: () => number;
+};
+
+const describe = ({code, message, why, advice}: EngineError): Failure => ({code, message, why, advice});
+
+const toFailure = (error: unknown): Failure =>
+	describe(error instanceof EngineError ? error : new EngineError('failed', 'The engine has failed.', {why: String(error)}));
+
+/** Runs one thing at a time on the engine, and says how it stands. */
+export const createEngineStore = ({engine, gpu, temporaryFile, now = () => performance.now()}: Options) => {
+	const store = createStore<EngineState>({
+		phase: {name: 'idle'},
+		device: undefined,
+		model: undefined,
+		applied: undefined,
+		previous: undefined,
+		contextUsed: 0,
+	});
+	const change = (part: Partial<EngineState>) => store.update(state => ({...state, ...part}));
+
+	let starting: Promise<Device> | undefined;
+	let current: {readonly controller: AbortController; readonly done: Promise<unknown>} | undefined;
+	let disposed: Promise<void> | undefined;
+
+	const start = (): Promise<Device> => {
+		starting ??= engine.start({gpu}).then(device => {
+			change({device});
+			return device;
+		});
+		return starting;
+	};
+
+	/** One at a time: what runs is waited for, not joined. */
+	const exclusively = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+		while (current) await current.done;
+		if (disposed) throw new EngineError('aborted', 'The engine is being closed.');
+		const controller = new AbortController();
+		const running = work(controller.signal);
+		const done = running.catch(() => {});
+		current = {controller, done};
+		void done.then(() => {
+			current = undefined;
+		});
+		return running;
+	};
+
+	const reporter = (name: 'loading' | 'reloading') => (step: Step, known?: {readonly progress: number}) => {
+		let shown = -1;
+		const remaining = createRemaining(now);
+		const report = (progress: number | undefined) => {
+			const percent = Math.floor((progress ?? -1) * 100);
+			if (percent === shown && progress !== undefined) return;
+			shown = percent;
+			change({phase: {name, step, progress, remainingMs: progress === undefined ? undefined : remaining(progress)}});
+		};
+
+		report(known?.progress);
+		return report;
+	};
+
+	type Report = ReturnType<typeof reporter>;
+
+	const loadWeights = async (path: string, settings: WantedSettings, report: Report, signal?: AbortSignal) => {
+		const onProgress = report('weights', {progress: 0});
+		await engine.loadModel({path, settings}, {signal, onEvent: ({progress}) => onProgress(progress)});
+	};
+
+	const makeContext = async (settings: WantedSettings, report: Report, signal?: AbortSignal): Promise<Settings> => {
+		report('context');
+		const loaded = await engine.createContext({settings}, {signal});
+		return loaded.settings;
+	};
+
+	const replay = async (report: Report, signal: AbortSignal | undefined) => {
+		const onProgress = report('evaluating', {progress: 0});
+		const call: Call<AnswerEvent> = {
+			signal,
+			onEvent(event) {
+				if (event.type === 'processing') onProgress(event.done / event.total);
+			},
+		};
+		const {tokens} = await engine.replay({}, call);
+		return tokens;
+	};
+
+	const load = async (model: ModelFacts, wanted: WantedSettings, conversation: Conversation): Promise<Outcome> =>
+		exclusively(async signal => {
+			const report = reporter('loading');
+			change({model, applied: undefined, previous: undefined, contextUsed: 0});
+			try {
+				report('llama.cpp');
+				await start();
+				await engine.freeModel();
+				await engine.setConversation(conversation);
+				const layers = wanted.gpuLayers === 'auto' ? 'auto' : Math.min(wanted.gpuLayers, model.layers);
+				await loadWeights(model.path, {...wanted, gpuLayers: layers}, report, signal);
+				const applied = await makeContext({...wanted, gpuLayers: layers}, report, signal);
+				const contextUsed = conversation.messages.length > 0 ? await replay(report, signal) : 0;
+				change({phase: {name: 'ready'}, applied, contextUsed});
+				return {ok: true};
+			} catch (error) {
+				await engine.freeModel().catch(() => {});
+				const failure = toFailure(error);
+				change({phase: isAborted(error) ? {name: 'idle'} : {name: 'failed', failure}, model: isAborted(error) ? undefined : model});
+				return {ok: false, failure};
+			}
+		});
+
+	const save = async (file: string, report: Report): Promise<boolean> => {
+		if (store.get().contextUsed === 0) return false;
+		report('saving');
+		// Without it the conversation is evaluated again: a full disk is no reason to refuse a change.
+		return engine.saveState({file}).then(
+			() => true,
+			() => false,
+		);
+	};
+
+	const restore = async (file: string | undefined, report: Report, signal: AbortSignal | undefined): Promise<number> => {
+		if (file !== undefined) {
+			report('restoring');
+			const restored = await engine.restoreState({file}).catch(() => undefined);
+			if (restored) return restored.tokens;
+		}
+
+		return replay(report, signal).catch(error => {
+			if (isAborted(error)) return 0;
+			throw error;
+		});
+	};
+
+	const sameCache = (a: Settings, b: Settings) => a.cacheTypeK === b.cacheTypeK && a.cacheTypeV === b.cacheTypeV;
+
+	const apply = async (wanted: Settings): Promise<Outcome> =>
+		exclusively(async signal => {
+			const {applied: before, previous, model, contextUsed} = store.get();
+			if (!before || !model) throw new EngineError('failed', 'No model is loaded.');
+			const step = stepBetween(before, wanted);
+			if (step === 'nothing') return {ok: true};
+			const report = reporter('reloading');
+			const file = temporaryFile();
+			const rebuild = async (settings: Settings, withWeights: boolean, until?: AbortSignal) => {
+				if (withWeights) {
+					await engine.freeModel();
+					await loadWeights(model.path, settings, report, until);
+				} else {
+					await engine.freeContext();
+				}
+
+				return makeContext(settings, report, until);
+			};
+
+			try {
+				const saved = await save(file.path, report);
+				const comeBack = async (settings: Settings, until?: AbortSignal) => {
+					if (contextUsed === 0) return 0;
+					return restore(saved && sameCache(before, settings) ? file.path : undefined, report, until);
+				};
+
+				try {
+					const applied = await rebuild(wanted, step === 'model', signal);
+					change({contextUsed: await comeBack(applied, signal), applied, previous: before, phase: {name: 'ready'}});
+					return {ok: true};
+				} catch (error) {
+					const applied = await rebuild(before, step === 'model');
+					change({contextUsed: await comeBack(applied), applied, previous, phase: {name: 'ready'}});
+					return {ok: false, failure: toFailure(error)};
+				}
+			} catch (error) {
+				const failure = toFailure(error);
+				await engine.freeModel().catch(() => {});
+				change({phase: {name: 'failed', failure}, applied: undefined});
+				return {ok: false, failure};
+			} finally {
+				await file.remove();
+			}
+		});
+
+	const answer = async (
+		request: {readonly prompt: string; readonly sampling: Sampling; readonly maxTokens: number | undefined},
+		onEvent: (event: AnswerEvent) => void,
+	): Promise<Answer> =>
+		exclusively(async signal => {
+			try {
+				change({phase: {name: 'processing', done: 0, total: 0}});
+				const result = await engine.answer(request, {
+					signal,
+					onEvent(event) {
+						if (event.type === 'processing') change({phase: {name: 'processing', done: event.done, total: event.total}});
+						else if (store.get().phase.name === 'writing') change({contextUsed: event.contextUsed});
+						else change({phase: {name: 'writing'}, contextUsed: event.contextUsed});
+						onEvent(event);
+					},
+				});
+				change({contextUsed: result.contextUsed});
+				return result;
+			} finally {
+				change({phase: {name: 'ready'}});
+			}
+		});
+
+	return {
+		...(store satisfies ReadableStore<EngineState>),
+		start,
+		load,
+		/** Makes the smallest change that gets these settings; on failure the ones before are back. */
+		apply,
+		answer,
+		/** Stops what runs. */
+		cancel() {
+			current?.controller.abort();
+		},
+		/** Forgets the conversation, or replaces it. */
+		setConversation: async (conversation: Conversation) =>
+			exclusively(async () => {
+				await engine.setConversation(conversation);
+				change({contextUsed: 0});
+			}),
+		memory: () => engine.memory(),
+		dispose(): Promise<void> {
+			disposed ??= (async () => {
+				current?.controller.abort();
+				await current?.done;
+				await starting?.catch(() => {});
+				await engine.dispose();
+			})();
+			return disposed;
+		},
+	};
+};
+
+export type EngineStore = ReturnType<typeof createEngineStore>;

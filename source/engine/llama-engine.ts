@@ -1,0 +1,298 @@
+import {availableParallelism} from 'node:os';
+import {
+	type ChatHistoryItem,
+	getLlama,
+	InsufficientMemoryError,
+	type Llama,
+	LlamaChatSession,
+	type LlamaContext,
+	type LlamaContextSequence,
+	LlamaLogLevel,
+	type LlamaModel,
+	NoBinaryFoundError,
+	type Token,
+} from 'node-llama-cpp';
+import {EngineError} from './engine-errors.js';
+import {createLlamaLog} from './llama-log.js';
+import type {
+	Answer,
+	AnswerEvent,
+	Backend,
+	CacheType,
+	Call,
+	Engine,
+	EngineMemory,
+	Loaded,
+	Message,
+	Sampling,
+	WantedSettings,
+} from './types.js';
+
+/** Tokens of context that a model gets where nobody said how many. */
+const defaultContextSize = 8192;
+
+const ggmlType = (type: CacheType) => type.toUpperCase() as Uppercase<CacheType>;
+
+const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
+	...(system === undefined ? [] : [{type: 'system' as const, text: system}]),
+	...messages.map(({role, text}) => (role === 'user' ? {type: 'user' as const, text} : {type: 'model' as const, response: [text]})),
+];
+
+/** The engine over node-llama-cpp. Make it where it may block: on a worker thread, or where there is no screen. */
+export const createLlamaEngine = (): Engine => {
+	const log = createLlamaLog();
+	let llama: Llama | undefined;
+	let model: LlamaModel | undefined;
+	let context: LlamaContext | undefined;
+	let sequence: LlamaContextSequence | undefined;
+	let session: LlamaChatSession | undefined;
+	let history: ChatHistoryItem[] = [];
+
+	const must = <T>(value: T | undefined, what: string): T => {
+		if (value === undefined) throw new EngineError('failed', `There is no ${what}.`);
+		return value;
+	};
+
+	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {
+		if (error instanceof EngineError) return error;
+		if (signal?.aborted) return new EngineError('aborted', 'Stopped.', {cause: error});
+		const reason = log.reason();
+		if (error instanceof InsufficientMemoryError) {
+			return new EngineError('out-of-memory', what, {
+				why: reason?.why ?? `${error.message}.`,
+				advice: 'Use fewer GPU layers, a smaller context or a q8_0 KV cache.',
+				cause: error,
+			});
+		}
+
+		if (reason) return new EngineError(reason.code, what, {...reason, cause: error});
+		const said = log.tail(3).join(' ');
+		return new EngineError('failed', what, {why: said || (error instanceof Error ? error.message : String(error)), cause: error});
+	};
+
+	const memory = async (): Promise<EngineMemory> => {
+		const running = must(llama, 'engine');
+		const [own, vram] = await Promise.all([running.getLlamaMemoryUsage(), running.getVramState()]);
+		return {
+			vram: vram.total > 0 ? {totalBytes: vram.total, usedBytes: vram.used} : undefined,
+			ownVramBytes: own.gpuVram,
+			ownRamBytes: own.cpuRam,
+		};
+	};
+
+	const freeContext = async () => {
+		if (session) history = session.getChatHistory();
+		session?.dispose();
+		session = undefined;
+		sequence = undefined;
+		await context?.dispose();
+		context = undefined;
+	};
+
+	const freeModel = async () => {
+		await freeContext();
+		await model?.dispose();
+		model = undefined;
+	};
+
+	/** Evaluates what the context lacks of `tokens`, all but the last one, batch by batch: so it can be watched and stopped. */
+	const evaluateMissing = async (tokens: Token[], call: Call<AnswerEvent>) => {
+		const target = must(sequence, 'context');
+		const known = target.compareContextTokens(tokens).firstDifferentIndex;
+		const missing = tokens.slice(known, -1);
+		if (tokens.length >= target.contextSize || missing.length === 0) return 0;
+		await target.adaptStateToTokens(tokens.slice(0, known), false);
+		const first = target.nextTokenIndex; // below `known` where the model cannot forget part of its state
+		const batchSize = target.context.batchSize;
+		for (let start = first; start < tokens.length - 1; start += batchSize) {
+			call.onEvent?.({type: 'processing', done: start - first, total: tokens.length - first});
+			if (call.signal?.aborted) throw new EngineError('aborted', 'Stopped.');
+			await target.evaluateWithoutGeneratingNewTokens(tokens.slice(start, Math.min(start + batchSize, tokens.length - 1)));
+		}
+
+		return tokens.length - 1 - first;
+	};
+
+	const tokensOf = (chatHistory: ChatHistoryItem[]): Token[] => {
+		const {chatWrapper} = must(session, 'context');
+		return chatWrapper.generateContextState({chatHistory}).contextText.tokenize(must(model, 'model').tokenizer);
+	};
+
+	const answer = async (prompt: string, sampling: Sampling, maxTokens: number | undefined, call: Call<AnswerEvent>): Promise<Answer> => {
+		const chat = must(session, 'context');
+		const target = must(sequence, 'context');
+		const {signal, onEvent} = call;
+		const startedAt = performance.now();
+		const before = target.tokenMeter.getState();
+		let firstTokenAt: number | undefined;
+		let lastTokenAt = startedAt;
+		let promptTokens = 0;
+		let tokens = 0;
+		await evaluateMissing(tokensOf([...chat.getChatHistory(), {type: 'user', text: prompt}, {type: 'model', response: []}]), call);
+		const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
+			...sampling,
+			repeatPenalty: false, // as llama.cpp's default; node-llama-cpp would punish repetition
+			maxTokens,
+			signal,
+			stopOnAbortSignal: true,
+			onResponseChunk(chunk) {
+				lastTokenAt = performance.now();
+				if (firstTokenAt === undefined) {
+					firstTokenAt = lastTokenAt;
+					promptTokens = target.tokenMeter.diff(before).usedInputTokens + 1;
+				}
+
+				tokens += chunk.tokens.length;
+				onEvent?.({
+					type: 'text',
+					text: chunk.type === 'segment' ? '' : chunk.text,
+					tokens,
+					contextUsed: target.nextTokenIndex,
+				});
+			},
+		});
+		return {
+			text: responseText,
+			stopReason: stopReason === 'abort' ? 'interrupted' : stopReason === 'maxTokens' ? 'length' : 'end',
+			prompt: {tokens: promptTokens, ms: (firstTokenAt ?? lastTokenAt) - startedAt},
+			generation: {tokens, ms: lastTokenAt - (firstTokenAt ?? lastTokenAt), firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt},
+			contextUsed: target.nextTokenIndex,
+		};
+	};
+
+	return {
+		async start({gpu}) {
+			try {
+				llama = await getLlama({
+					gpu: gpu === 'off' ? false : gpu,
+					build: 'never',
+					skipDownload: true,
+					progressLogs: false,
+					maxThreads: 0,
+					logLevel: LlamaLogLevel.warn,
+					logger: log.logger,
+				});
+			} catch (error) {
+				if (error instanceof NoBinaryFoundError) {
+					throw new EngineError('no-backend', `llama.cpp has no ${gpu} backend that works on this machine.`, {
+						advice: 'Use --gpu auto or --gpu off.',
+						cause: error,
+					});
+				}
+
+				throw explain(error, 'llama.cpp could not be loaded.');
+			}
+
+			const names = await llama.getGpuDeviceNames();
+			return {backend: names.length === 0 || llama.gpu === false ? 'cpu' : (llama.gpu as Backend), names};
+		},
+
+		async loadModel({path, settings}, {signal, onEvent} = {}) {
+			const running = must(llama, 'engine');
+			log.clear();
+			try {
+				model = await running.loadModel({
+					modelPath: path,
+					gpuLayers: settings.gpuLayers === 'auto' ? {fitContext: {contextSize: wantedContext(settings, undefined)}} : settings.gpuLayers,
+					defaultContextFlashAttention: flash(settings),
+					loadSignal: signal,
+					onLoadProgress: progress => onEvent?.({progress}),
+				});
+			} catch (error) {
+				throw explain(error, 'The model could not be loaded.', signal);
+			}
+		},
+
+		async createContext({settings}, {signal} = {}): Promise<Loaded> {
+			const loaded = must(model, 'model');
+			log.clear();
+			const contextSize = wantedContext(settings, loaded.trainContextSize);
+			const threads = settings.threads === 'auto' ? defaultThreads(loaded.llama.cpuMathCores) : settings.threads;
+			try {
+				context = await loaded.createContext({
+					contextSize: settings.contextSize === 'auto' ? {min: Math.min(512, contextSize), max: contextSize} : contextSize,
+					batchSize: Math.min(settings.batchSize, contextSize),
+					threads: {ideal: threads, min: threads},
+					flashAttention: flash(settings),
+					experimentalKvCacheKeyType: ggmlType(settings.cacheTypeK),
+					experimentalKvCacheValueType: ggmlType(settings.cacheTypeV),
+					failedCreationRemedy: settings.contextSize === 'auto' ? {} : false,
+					createSignal: signal,
+				});
+				sequence = context.getSequence();
+				session = new LlamaChatSession({contextSequence: sequence});
+				session.setChatHistory(history);
+			} catch (error) {
+				await freeContext();
+				throw explain(error, 'The context could not be created.', signal);
+			}
+
+			return {
+				settings: {...settings, threads, gpuLayers: loaded.gpuLayers, contextSize: context.contextSize, batchSize: context.batchSize},
+				memory: await memory(),
+			};
+		},
+
+		freeContext,
+		freeModel,
+
+		async saveState({file}) {
+			const target = must(sequence, 'context');
+			const {fileSize} = await target.saveStateToFile(file);
+			return {tokens: target.nextTokenIndex, sizeBytes: fileSize};
+		},
+
+		async restoreState({file}) {
+			const target = must(sequence, 'context');
+			try {
+				await target.loadStateFromFile(file, {acceptRisk: true});
+			} catch (error) {
+				await target.clearHistory();
+				throw explain(error, 'The evaluated state could not be restored.');
+			}
+
+			return {tokens: target.nextTokenIndex};
+		},
+
+		async replay(_request, call = {}) {
+			const chat = must(session, 'context');
+			const chatHistory = chat.getChatHistory();
+			if (chatHistory.length === 0) return {tokens: 0};
+			try {
+				return {tokens: await evaluateMissing(tokensOf(chatHistory), call)};
+			} catch (error) {
+				throw explain(error, 'The conversation could not be evaluated again.', call.signal);
+			}
+		},
+
+		async setConversation({system, messages}) {
+			history = toHistory(system, messages);
+			session?.setChatHistory(history);
+		},
+
+		async answer({prompt, sampling, maxTokens}, call = {}) {
+			log.clear();
+			try {
+				return await answer(prompt, sampling, maxTokens, call);
+			} catch (error) {
+				throw explain(error, 'The answer could not be generated.', call.signal);
+			}
+		},
+
+		memory,
+
+		async dispose() {
+			await freeModel();
+			await llama?.dispose();
+			llama = undefined;
+		},
+	};
+};
+
+/** One core is left to the rest of the machine: compute threads spin, and wait for each other when one is held up. */
+const defaultThreads = (mathCores: number): number => Math.max(1, Math.min(mathCores, availableParallelism() - 1));
+
+const flash = ({flashAttention}: WantedSettings): 'auto' | boolean => (flashAttention === 'auto' ? 'auto' : flashAttention === 'on');
+
+const wantedContext = ({contextSize}: WantedSettings, trained: number | undefined): number =>
+	contextSize === 'auto' ? Math.min(defaultContextSize, trained ?? defaultContextSize) : contextSize;

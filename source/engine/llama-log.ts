@@ -1,0 +1,82 @@
+import type {EngineErrorCode} from './engine-errors.js';
+
+export type Reason = {readonly code: EngineErrorCode; readonly why: string; readonly advice: string};
+
+/** What llama.cpp writes when it gives up, and what a person should read instead. Phrases from llama.cpp v0.5.0's sources. */
+const reasons: ReadonlyArray<readonly [RegExp, (match: RegExpMatchArray) => Reason]> = [
+	[
+		/unknown model architecture: '([^']*)'/,
+		([, name]) => ({
+			code: 'bad-model',
+			why: `Its architecture "${name}" is not known to this version of llama.cpp.`,
+			advice: 'Update vramble, or use another model.',
+		}),
+	],
+	[
+		/V cache quantization requires flash_?attn|quantized V cache (?:requires flash_attn|was requested)/i,
+		() => ({
+			code: 'unsupported',
+			why: 'A quantized V cache needs flash attention.',
+			advice: 'Set flash attention to on or auto, or the V cache to f16.',
+		}),
+	],
+	[
+		/unable to allocate (\S+) buffer|failed to allocate (?:\S+ )?buffer|ErrorOutOfDeviceMemory|cudaMalloc failed|out of memory|failed to allocate compute/i,
+		() => ({
+			code: 'out-of-memory',
+			why: 'llama.cpp could not allocate the memory.',
+			advice: 'Use fewer GPU layers, a smaller context or a q8_0 KV cache.',
+		}),
+	],
+	[
+		/missing tensor '([^']*)'/,
+		([, name]) => ({code: 'bad-model', why: `The tensor "${name}" is missing in the file.`, advice: 'Download the file again.'}),
+	],
+	[
+		/(tensor '[^']*' data is not within the file bounds)/,
+		([, what]) => ({code: 'bad-model', why: `The ${what}: it was cut off.`, advice: 'Download the file again.'}),
+	],
+	[
+		/key not found in model: (\S+)/,
+		([, key]) => ({code: 'bad-model', why: `The file lacks "${key}".`, advice: 'Use another file of this model.'}),
+	],
+	[
+		/K cache type (\S+) with block size \d+ does not divide|V cache type (\S+) with block size/,
+		([, k, v]) => ({
+			code: 'unsupported',
+			why: `The KV cache type ${k ?? v} does not fit this model's head size.`,
+			advice: 'Use f16 for the KV cache.',
+		}),
+	],
+];
+
+/** Keeps llama.cpp's last words, so that a failure can be explained: its calls only say that they failed. */
+export const createLlamaLog = () => {
+	let lines: string[] = [];
+	return {
+		/** Never throws and never prints: what it lets through would land on the screen. */
+		logger(_level: string, message: string) {
+			lines.push(message);
+			if (lines.length > 200) lines = lines.slice(-100);
+		},
+		clear() {
+			lines = [];
+		},
+		reason(): Reason | undefined {
+			const text = lines.join('\n');
+			for (const [pattern, explain] of reasons) {
+				const match = text.match(pattern);
+				if (match) return explain(match);
+			}
+
+			return undefined;
+		},
+		tail: (count: number) =>
+			lines
+				.slice(-count)
+				.map(line => line.trim())
+				.filter(Boolean),
+	};
+};
+
+export type LlamaLog = ReturnType<typeof createLlamaLog>;

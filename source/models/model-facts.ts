@@ -1,0 +1,87 @@
+import {basename} from 'node:path';
+import type {ModelFacts} from '../engine/types.js';
+import type {GgufScalar, GgufTensor} from './gguf-header.js';
+import {fileTypeNames} from './gguf-types.js';
+import {printable} from './printable.js';
+
+export type Metadata = ReadonlyMap<string, GgufScalar>;
+
+/** Bytes of weights by where llama.cpp places them; the GPU takes whole blocks from the last one down, and the output before them. */
+export type LayerSizes = {
+	/** Embeddings, which always stay on the CPU. */
+	readonly inputBytes: number;
+	/** `expertBytes` is the part of `bytes` that can stay on the CPU while the rest of the block is on the GPU. */
+	readonly blocks: ReadonlyArray<{readonly bytes: number; readonly expertBytes: number}>;
+	readonly outputBytes: number;
+};
+
+/** `LLM_FFN_EXPS_REGEX` in llama.cpp's `common.h`: what `--n-cpu-moe` keeps on the CPU. */
+const expertTensor = /\.ffn_(?:up|down|gate|gate_up)_(?:ch|)exps/;
+/** `LLM_TENSOR_LAYER_INPUT` in llama.cpp's `llama-arch.cpp`. */
+const inputTensor = /^(?:token_embd|position_embd|token_types|per_layer_token_embd)\./;
+
+const blockOf = (tensor: GgufTensor): number | undefined => {
+	const digits = /^blk\.(\d+)\./.exec(tensor.name)?.[1];
+	return digits === undefined ? undefined : Number(digits);
+};
+
+const totalBytes = (tensors: readonly GgufTensor[]): number => tensors.reduce((total, {sizeBytes}) => total + sizeBytes, 0);
+
+export const layerSizes = (tensors: readonly GgufTensor[]): LayerSizes => {
+	const byBlock = Map.groupBy(tensors, blockOf);
+	const outside = byBlock.get(undefined) ?? [];
+	const input = outside.filter(({name}) => inputTensor.test(name));
+	const output = outside.filter(({name}) => !inputTensor.test(name));
+	// Without an output matrix llama.cpp copies the token embeddings for it.
+	const tied = output.some(({name}) => name === 'output.weight') ? [] : input.filter(({name}) => name === 'token_embd.weight');
+	const blockCount = Math.max(0, ...[...byBlock.keys()].map(block => (block ?? -1) + 1));
+	return {
+		inputBytes: totalBytes(input),
+		blocks: Array.from({length: blockCount}, (_, index) => {
+			const block = byBlock.get(index) ?? [];
+			return {bytes: totalBytes(block), expertBytes: totalBytes(block.filter(({name}) => expertTensor.test(name)))};
+		}),
+		outputBytes: totalBytes(output) + totalBytes(tied),
+	};
+};
+
+/** Of all parts of a file; `sizeBytes` is theirs together. undefined: the file does not say how many blocks it has, or llama.cpp would not take as many. */
+export const modelFacts = (path: string, sizeBytes: number, metadata: Metadata, tensors: readonly GgufTensor[]): ModelFacts | undefined => {
+	const architecture = architectureOf(metadata);
+	const blocks = positiveNumber(metadata.get(`${architecture}.block_count`));
+	if (architecture === undefined || blocks === undefined || blocks > mostBlocks) return undefined;
+	return {
+		path,
+		name: nameOf(metadata) ?? nameOfFile(path),
+		architecture,
+		quantization: fileTypeNames.get(Number(metadata.get('general.file_type') ?? -1)) ?? commonType(tensors),
+		sizeBytes,
+		layers: blocks + 1,
+		trainedContext: positiveNumber(metadata.get(`${architecture}.context_length`)),
+		expertLayers: layerSizes(tensors).blocks.filter(({expertBytes}) => expertBytes > 0).length,
+	};
+};
+
+/** llama.cpp ends the process above it (`LLAMA_MAX_LAYERS` in `llama-hparams.h`). */
+const mostBlocks = 512;
+
+export const architectureOf = (metadata: Metadata): string | undefined => {
+	const architecture = metadata.get('general.architecture');
+	return typeof architecture === 'string' && printable(architecture) !== '' ? printable(architecture) : undefined;
+};
+
+const positiveNumber = (value: GgufScalar | undefined): number | undefined => (typeof value === 'number' && value > 0 ? value : undefined);
+
+const nameOf = (metadata: Metadata): string | undefined => {
+	const name = metadata.get('general.name');
+	return typeof name === 'string' ? printable(name) || undefined : undefined;
+};
+
+const nameOfFile = (path: string): string => printable(basename(path).replace(/(?:-\d{5}-of-\d{5})?\.gguf$/i, ''));
+
+/** Of the type with most bytes, the name that llama.cpp gives a file whose type it has to guess. */
+const commonType = (tensors: readonly GgufTensor[]): string | undefined => {
+	const byType = [...Map.groupBy(tensors, ({type}) => type)].map(([type, those]) => ({type, bytes: totalBytes(those)}));
+	const most = byType.sort((a, b) => b.bytes - a.bytes)[0]?.type;
+	return most !== undefined && /^Q[345]_K$/.test(most) ? `${most}_M` : most;
+};

@@ -1,0 +1,42 @@
+import {mkdtempSync} from 'node:fs';
+import {rm} from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import {setTimeout as delay} from 'node:timers/promises';
+import {findModels} from './models/find-models.js';
+import {checkModelFile} from './models/model-file.js';
+import {readProcessMemory} from './monitor/process-memory.js';
+import {readRamAndSwap} from './monitor/ram-and-swap.js';
+import type {Ports} from './services.js';
+import {osc52} from './ui/osc52.js';
+
+type Outside = {
+	readonly guidePath: string;
+	readonly stdout: {readonly write: (text: string) => unknown};
+	readonly env: Readonly<Record<string, string | undefined>>;
+};
+
+const expandHome = (file: string) => (file === '~' || file.startsWith('~/') ? path.join(os.homedir(), file.slice(1)) : file);
+
+/** The real ports, all but the engine. */
+export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'engine'> => ({
+	probes: {ramAndSwap: readRamAndSwap, processMemory: () => readProcessMemory()},
+	async readModel(file) {
+		const {facts} = await checkModelFile(path.resolve(expandHome(file)));
+		return facts.path === guidePath ? {...facts, name: 'guide'} : facts;
+	},
+	findModels: () => findModels(guidePath, process.cwd()),
+	temporaryFile() {
+		// A folder that only the user can enter: the state holds the conversation.
+		const folder = mkdtempSync(path.join(os.tmpdir(), 'vramble-'));
+		return {path: path.join(folder, 'state.bin'), remove: () => rm(folder, {recursive: true, force: true})};
+	},
+	copy: text => stdout.write(osc52(text, env)),
+	threads: os.availableParallelism(),
+});
+
+/** Waits for a promise, but not longer than that. */
+export const within = async (promise: Promise<unknown>, ms: number): Promise<void> => {
+	await Promise.race([promise.catch(() => {}), delay(ms)]);
+};

@@ -1,0 +1,144 @@
+import {type ChatStore, createChatStore} from './chat/chat-store.js';
+import {createTokenRate, type TokenRate} from './chat/token-rate.js';
+import {describeError} from './engine/engine-errors.js';
+import {createEngineStore, type EngineStore, type Failure, type Outcome} from './engine/engine-store.js';
+import type {Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
+import type {ModelEntry} from './models/types.js';
+import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
+import {createPlanStore, type PlanStore} from './planner/plan-store.js';
+
+/** The outside world, as arguments. */
+export type Ports = {
+	readonly engine: Engine;
+	readonly probes: Omit<Probes, 'engineMemory'>;
+	/** Reads a file's header; rejects with an `EngineError` that a person can read. */
+	readonly readModel: (path: string) => Promise<ModelFacts>;
+	readonly findModels: () => Promise<readonly ModelEntry[]>;
+	readonly temporaryFile: () => {readonly path: string; readonly remove: () => Promise<void>};
+	readonly copy: (text: string) => void;
+	/** Threads that this machine can run at once. */
+	readonly threads: number;
+};
+
+export type Options = {
+	readonly gpu: GpuChoice;
+	readonly wanted: WantedSettings;
+	readonly sampling: (model: ModelFacts | undefined) => Sampling;
+	readonly system: string | undefined;
+	readonly maxTokens: number | undefined;
+};
+
+export type Services = {
+	readonly engine: EngineStore;
+	readonly plan: PlanStore;
+	readonly chat: ChatStore;
+	readonly monitor: MonitorStore;
+	readonly rate: TokenRate;
+	readonly findModels: Ports['findModels'];
+	/** Loads a model; on failure the one before is back, and the chat says why. */
+	readonly open: (path: string, options?: {readonly keepConversation?: boolean}) => Promise<void>;
+	/** Applies what is pending in the tuner; on failure the settings before are back, and the chat says why. */
+	readonly apply: () => Promise<void>;
+	/** Puts the last answer into the clipboard; the chat says so. */
+	readonly copyAnswer: () => void;
+	readonly dispose: () => Promise<void>;
+};
+
+const sentence = ({message, why, advice}: Failure) => [message, why, advice].filter(Boolean).join(' ');
+
+export const createServices = (ports: Ports, options: Options): Services => {
+	const engine = createEngineStore({engine: ports.engine, gpu: options.gpu, temporaryFile: ports.temporaryFile});
+	const plan = createPlanStore(engine, ports.threads);
+	const rate = createTokenRate();
+	const chat = createChatStore({
+		engine,
+		rate,
+		sampling: () => options.sampling(engine.get().model),
+		system: options.system,
+		maxTokens: options.maxTokens,
+	});
+	const monitor = createMonitorStore({
+		probes: {...ports.probes, engineMemory: async () => (engine.get().device ? engine.memory() : undefined)},
+	});
+
+	const tellOutcome = (outcome: Outcome, what: string) => {
+		if (outcome.ok) return;
+		const {failure} = outcome;
+		if (failure.code === 'aborted') chat.note(`Stopped: ${what}.`);
+		else chat.note(`${sentence(failure)} Now: ${what}.`, 'error');
+	};
+
+	const warnAbout = (model: ModelFacts, {contextSize, gpuLayers}: Settings, asked: WantedSettings) => {
+		if (model.trainedContext !== undefined && contextSize > model.trainedContext) {
+			chat.note(
+				`The context of ${contextSize.toLocaleString('en-US')} tokens is larger than the ${model.trainedContext.toLocaleString('en-US')} that the model was trained for: answers may get worse.`,
+				'warning',
+			);
+		}
+
+		if (typeof asked.gpuLayers === 'number' && asked.gpuLayers > 0 && gpuLayers === 0 && engine.get().device?.backend === 'cpu') {
+			chat.note('There is no GPU that llama.cpp can use here: all layers stay on the CPU.', 'warning');
+		}
+	};
+
+	const open = async (path: string, {keepConversation = true}: {readonly keepConversation?: boolean} = {}) => {
+		let model: ModelFacts;
+		try {
+			model = await ports.readModel(path);
+		} catch (error) {
+			chat.note(describeError(error), 'error');
+			return;
+		}
+
+		const {model: before, applied: beforeSettings} = engine.get();
+		engine.cancel();
+		if (!keepConversation) await chat.clear();
+		const outcome = await engine.load(model, options.wanted, chat.conversation());
+		const applied = engine.get().applied;
+		if (outcome.ok) {
+			if (applied) warnAbout(model, applied, options.wanted);
+			return;
+		}
+
+		if (!before || !beforeSettings) {
+			tellOutcome(outcome, 'no model is loaded');
+			return;
+		}
+
+		tellOutcome(outcome, `going back to ${before.name}`);
+		tellOutcome(await engine.load(before, beforeSettings, chat.conversation()), 'no model is loaded');
+	};
+
+	const apply = async () => {
+		const {pending} = plan.get();
+		const {applied, model} = engine.get();
+		if (!pending || !applied || !model) return;
+		const outcome = await engine.apply(pending);
+		const next = engine.get().applied;
+		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');
+		if (outcome.ok && next && next.contextSize !== applied.contextSize) warnAbout(model, next, next);
+	};
+
+	return {
+		engine,
+		plan,
+		chat,
+		monitor,
+		rate,
+		findModels: ports.findModels,
+		open,
+		apply,
+		copyAnswer() {
+			const answer = chat.get().messages.findLast(({role}) => role === 'assistant');
+			if (!answer) return;
+			ports.copy(answer.text);
+			chat.note('The last answer was sent to your clipboard.');
+		},
+		async dispose() {
+			monitor.dispose();
+			chat.dispose();
+			plan.dispose();
+			await engine.dispose();
+		},
+	};
+};

@@ -1,0 +1,38 @@
+import {type SettingName, settingNames} from '../planner/settings.js';
+
+export type AppState = {
+	readonly screen: 'main' | 'models' | 'help';
+	readonly focus: 'chat' | 'tuner';
+	/** The setting that the tuner's keys move. */
+	readonly selected: SettingName;
+	/** Ctrl+C was pressed a moment ago: once more quits. */
+	readonly isLeaving: boolean;
+};
+
+export type AppEvent =
+	| {readonly type: 'paneChanged'}
+	| {readonly type: 'settingChosen'; readonly by: 1 | -1}
+	| {readonly type: 'screenOpened'; readonly screen: 'models' | 'help'}
+	| {readonly type: 'screenClosed'}
+	| {readonly type: 'leaving'; readonly isLeaving: boolean};
+
+export const createAppState = (screen: AppState['screen']): AppState => ({screen, focus: 'chat', selected: 'gpuLayers', isLeaving: false});
+
+export const appReducer = (state: AppState, event: AppEvent): AppState => {
+	switch (event.type) {
+		case 'paneChanged':
+			return {...state, focus: state.focus === 'chat' ? 'tuner' : 'chat'};
+		case 'settingChosen': {
+			const at = settingNames.indexOf(state.selected) + event.by;
+			const selected = settingNames[at];
+			return selected ? {...state, selected} : state;
+		}
+
+		case 'screenOpened':
+			return {...state, screen: event.screen};
+		case 'screenClosed':
+			return {...state, screen: 'main', focus: 'chat'};
+		case 'leaving':
+			return event.isLeaving === state.isLeaving ? state : {...state, isLeaving: event.isLeaving};
+	}
+};

@@ -1,0 +1,62 @@
+import {Box, Text, useInput} from 'ink';
+import {useEffect, useState} from 'react';
+import {createTranscript} from '../../chat/transcript.js';
+import {rowsBelow, type ScrollEvent, type ScrollState, visibleTop} from '../components/scroll-reducer.js';
+import {TranscriptView} from '../components/transcript-view.js';
+import {chatKeys, verbOf} from '../keymap.js';
+import {useServices} from '../services-context.js';
+import {useTheme} from '../theme.js';
+import {useStore} from '../use-store.js';
+
+type ChatPaneProps = {
+	readonly width: number;
+	readonly height: number;
+	readonly scroll: ScrollState;
+	readonly onScroll: (event: ScrollEvent) => void;
+};
+
+const Welcome = ({width, height}: {readonly width: number; readonly height: number}) => {
+	const theme = useTheme();
+	const {engine} = useServices();
+	const model = useStore(engine, state => state.model);
+	return (
+		<Box width={width} height={height} paddingX={2} paddingTop={height > 4 ? 1 : 0} flexDirection="column" overflow="hidden">
+			<Text color={theme.dim} wrap="truncate">
+				{model ? `Ask ${model.name} something. Tab goes to the tuner, F1 lists the keys.` : 'Ctrl+O lists the models, F1 the keys.'}
+			</Text>
+		</Box>
+	);
+};
+
+export const ChatPane = ({width, height, scroll, onScroll}: ChatPaneProps) => {
+	const theme = useTheme();
+	const {chat} = useServices();
+	const messages = useStore(chat, state => state.messages);
+	const [transcript] = useState(createTranscript);
+	const lines = transcript.lines(messages, width - 4);
+	const extent = {total: lines.length, height};
+	const top = visibleTop(scroll, extent);
+	const below = rowsBelow(scroll, extent);
+
+	useEffect(() => {
+		onScroll({type: 'measured', total: lines.length, height});
+	}, [lines.length, height, onScroll]);
+
+	useInput((input, key) => {
+		const verb = verbOf(chatKeys, input, key);
+		if (verb === 'toEnd') onScroll({type: 'wentToEnd'});
+		else if (verb) onScroll({type: verb, ...extent});
+	});
+
+	if (messages.length === 0) return <Welcome width={width} height={height} />;
+	return (
+		<Box width={width} height={height} paddingX={2} flexDirection="column" overflow="hidden">
+			<TranscriptView
+				lines={lines.slice(top, top + height - (below > 0 ? 1 : 0))}
+				width={width - 4}
+				height={height - (below > 0 ? 1 : 0)}
+			/>
+			{below > 0 ? <Text color={theme.dim}>{`${below} lines below, Ctrl+End goes there`}</Text> : null}
+		</Box>
+	);
+};

@@ -1,0 +1,49 @@
+import {Box, Text} from 'ink';
+import type {EngineState} from '../../engine/engine-store.js';
+import {fileSize} from '../../lib/format.js';
+import {phaseText} from '../phase-text.js';
+import {useTheme} from '../theme.js';
+
+type TitleLineProps = {readonly engine: EngineState; readonly width: number};
+
+const backendNames = {cuda: 'CUDA', vulkan: 'Vulkan', metal: 'Metal', cpu: 'CPU only'};
+
+const deviceText = ({device}: EngineState, separator: string, isWide: boolean): string => {
+	if (!device) return '';
+	if (device.backend === 'cpu') return backendNames.cpu;
+	const names = device.names.length > 1 ? `${device.names.length} devices` : (device.names[0] ?? '');
+	return isWide ? `${backendNames[device.backend]} ${separator} ${names}` : `${backendNames[device.backend]} ${names}`;
+};
+
+export const TitleLine = ({engine, width}: TitleLineProps) => {
+	const theme = useTheme();
+	const {separator, dot, approximately} = theme.glyphs;
+	const {model, phase} = engine;
+	const isWide = width >= 100;
+	const facts = model && [isWide && model.quantization, isWide && `${model.layers} layers`, fileSize(model.sizeBytes)].filter(Boolean);
+	const {text, tone} = phaseText(phase, approximately);
+	const color = {calm: theme.fits, busy: theme.pending, bad: theme.danger}[tone];
+	return (
+		<Box width={width} height={1} justifyContent="space-between" paddingX={1} gap={2} overflow="hidden">
+			<Box flexShrink={1} overflow="hidden">
+				<Text wrap="truncate">
+					<Text bold color={theme.accent}>
+						vramble
+					</Text>
+					<Text bold color={theme.text}>{`  ${model?.name ?? ''}`}</Text>
+					<Text color={theme.dim}>{facts ? `  ${facts.join(` ${separator} `)}` : ''}</Text>
+				</Text>
+			</Box>
+			<Box flexShrink={width < 100 ? 1 : 0} gap={2} justifyContent="flex-end">
+				<Box flexShrink={1} minWidth={8} justifyContent="flex-end">
+					<Text color={theme.dim} wrap="truncate">
+						{deviceText(engine, separator, isWide)}
+					</Text>
+				</Box>
+				<Box flexShrink={0}>
+					<Text color={color}>{`${dot} ${text}`}</Text>
+				</Box>
+			</Box>
+		</Box>
+	);
+};

@@ -1,0 +1,36 @@
+import type {Phase, Step} from '../engine/engine-store.js';
+import {count, duration, percent} from '../lib/format.js';
+
+/** The state in the title line, and whether it is calm, busy or bad. */
+export type PhaseText = {readonly text: string; readonly tone: 'calm' | 'busy' | 'bad'};
+
+const stepTexts: Record<Step, string> = {
+	'llama.cpp': 'llama.cpp',
+	saving: 'saving state',
+	weights: 'weights',
+	context: 'context',
+	restoring: 'restoring state',
+	evaluating: 'evaluating again',
+};
+
+export const phaseText = (phase: Phase, approximately: string): PhaseText => {
+	switch (phase.name) {
+		case 'idle':
+			return {text: 'no model', tone: 'calm'};
+		case 'ready':
+			return {text: 'ready', tone: 'calm'};
+		case 'writing':
+			return {text: 'writing', tone: 'busy'};
+		case 'processing':
+			return {text: phase.total > 0 ? `processing ${count(phase.done)}/${count(phase.total)}` : 'processing', tone: 'busy'};
+		case 'loading':
+		case 'reloading': {
+			const left = phase.remainingMs !== undefined && phase.remainingMs > 1000 ? ` ${approximately} ${duration(phase.remainingMs)}` : '';
+			const how = phase.progress === undefined ? stepTexts[phase.step] : percent(phase.progress);
+			return {text: `${phase.name} ${how}${left}`, tone: 'busy'};
+		}
+
+		case 'failed':
+			return {text: 'failed', tone: 'bad'};
+	}
+};

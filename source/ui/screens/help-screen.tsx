@@ -1,0 +1,58 @@
+import {Box, Text, useInput} from 'ink';
+import {useState} from 'react';
+import {commands} from '../../chat/commands.js';
+import {Pane} from '../components/pane.js';
+import {type Binding, chatKeys, globalKeys, tunerKeys} from '../keymap.js';
+import {useTheme} from '../theme.js';
+
+type HelpScreenProps = {readonly width: number; readonly height: number; readonly onClose: () => void};
+
+type Line = {readonly id: string; readonly title?: string; readonly keys?: string; readonly text?: string};
+
+const keyLines = (title: string, bindings: ReadonlyArray<Binding<unknown>>): readonly Line[] => [
+	{id: title, title},
+	...bindings.filter(({keys}) => keys !== '').map(({keys, text}) => ({id: `${title} ${keys}`, keys, text})),
+	{id: `after ${title}`},
+];
+
+const lines: readonly Line[] = [
+	...keyLines('Everywhere', globalKeys),
+	...keyLines('Chat', chatKeys),
+	...keyLines('Tuner', tunerKeys),
+	{id: 'Commands', title: 'Commands'},
+	...commands.map(({name, argument, text}) => ({id: name, keys: `/${name} ${argument}`.trim(), text})),
+];
+
+export const HelpScreen = ({width, height, onClose}: HelpScreenProps) => {
+	const theme = useTheme();
+	const [top, setTop] = useState(0);
+	const room = height - 2;
+	const last = Math.max(0, lines.length - room);
+	const scroll = (rows: number) => setTop(current => Math.min(last, Math.max(0, current + rows)));
+	useInput((input, key) => {
+		if (key.upArrow) scroll(-1);
+		else if (key.downArrow) scroll(1);
+		else if (key.pageUp) scroll(-room);
+		else if (key.pageDown) scroll(room);
+		else if (key.escape || key.return || input === 'q') onClose();
+	});
+	const shown = Math.min(top, last);
+	return (
+		<Pane title="Help" hint={last > 0 ? '↑↓ scroll   Esc back' : 'Esc back'} isFocused width={width} height={height}>
+			{lines.slice(shown, shown + room).map(({id, title, keys, text}) => (
+				<Box key={id} height={1} overflow="hidden">
+					{title ? (
+						<Text bold color={theme.accent}>
+							{title}
+						</Text>
+					) : (
+						<Text wrap="truncate">
+							<Text color={theme.text}>{`  ${keys ?? ''}`.padEnd(24)}</Text>
+							<Text color={theme.dim}>{text ?? ''}</Text>
+						</Text>
+					)}
+				</Box>
+			))}
+		</Pane>
+	);
+};

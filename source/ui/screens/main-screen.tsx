@@ -1,0 +1,131 @@
+import {Box, Text, useInput} from 'ink';
+import {parseInput} from '../../chat/commands.js';
+import type {Store} from '../../lib/store.js';
+import type {AppEvent, AppState} from '../app-reducer.js';
+import {Editor} from '../components/editor.js';
+import type {EditorState} from '../components/editor-reducer.js';
+import type {ScrollEvent, ScrollState} from '../components/scroll-reducer.js';
+import {useEditor} from '../components/use-editor.js';
+import {globalKeys, tunerKeys, verbOf} from '../keymap.js';
+import {layoutOf} from '../layout.js';
+import {ChatPane} from '../panes/chat-pane.js';
+import {Footer, type Hint} from '../panes/footer.js';
+import {MachinePane} from '../panes/machine-pane.js';
+import {TitleLine} from '../panes/title-line.js';
+import {TunerPane} from '../panes/tuner-pane.js';
+import {useServices} from '../services-context.js';
+import {useTheme} from '../theme.js';
+import {useStore} from '../use-store.js';
+
+type MainScreenProps = {
+	readonly columns: number;
+	readonly rows: number;
+	readonly app: AppState;
+	readonly dispatch: (event: AppEvent) => void;
+	readonly editor: Store<EditorState>;
+	readonly scroll: ScrollState;
+	readonly onScroll: (event: ScrollEvent) => void;
+	readonly onCommand: (name: 'help' | 'model' | 'quit') => void;
+};
+
+const hintsFor = (focus: AppState['focus']): readonly Hint[] => [
+	['Tab', focus === 'chat' ? 'tuner' : 'chat'],
+	['Esc', focus === 'tuner' ? 'put back' : 'stop'],
+	['^O', 'models'],
+	['^Y', 'copy'],
+	['F1', 'help'],
+	['^C', 'quit'],
+];
+
+const placeholders = {
+	ready: 'Ask something, or /help',
+	busy: 'Enter sends it as soon as the model is ready',
+	none: 'Load a model with Ctrl+O',
+};
+
+export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScroll, onCommand}: MainScreenProps) => {
+	const theme = useTheme();
+	const services = useServices();
+	const {chat, engine, plan} = services;
+	const engineState = useStore(engine, state => state);
+	const {phase} = engineState;
+	const isChat = app.focus === 'chat';
+	const isBusy = phase.name !== 'ready' && phase.name !== 'idle' && phase.name !== 'failed';
+
+	const submit = (text: string) => {
+		onScroll({type: 'wentToEnd'});
+		const parsed = parseInput(text.trim());
+		if (parsed.type === 'text') {
+			chat.send(text);
+			if (phase.name === 'idle' || phase.name === 'failed')
+				chat.note('No model is loaded: the question waits. Ctrl+O opens the list.', 'warning');
+			return;
+		}
+
+		if (parsed.type === 'unknown') {
+			chat.note(`There is no command /${parsed.name}: /help lists them.`, 'warning');
+			return;
+		}
+
+		const {name, argument} = parsed;
+		if (name === 'help' || name === 'quit') onCommand(name);
+		else if (name === 'model' && argument === '') onCommand(name);
+		else if (name === 'model') void services.open(argument);
+		else if (name === 'clear') void chat.clear();
+		else if (name === 'undo') void chat.restore();
+		else if (name === 'retry') void chat.retry();
+		else if (name === 'copy') services.copyAnswer();
+		else {
+			void chat.instruct(argument === '' ? undefined : argument);
+			chat.note(argument === '' ? 'There is no system prompt now.' : 'The system prompt is set; it holds from the next answer on.');
+		}
+	};
+
+	const {layout: text, text: draft} = useEditor({width: columns - 4, isActive: isChat, onSubmit: submit, store: editor});
+
+	useInput((input, key) => {
+		if (isChat) return;
+		const verb = verbOf(tunerKeys, input, key);
+		if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1});
+		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1});
+		else if (verb === 'apply') void services.apply();
+		else if (verb === 'recall') plan.recall();
+		else if (verb === 'putBack') {
+			if (plan.get().pending) plan.putBack();
+			else engine.cancel();
+		} else if (verb) plan.move(app.selected, verb);
+	});
+
+	useInput((input, key) => {
+		const verb = verbOf(globalKeys, input, key);
+		if (verb === 'stop' && isChat) engine.cancel();
+		else if (verb === 'nextPane' || verb === 'previousPane') dispatch({type: 'paneChanged'});
+		else if (verb === 'copy') services.copyAnswer();
+		else if (verb === 'endOfInput' && draft === '') onCommand('quit');
+	});
+
+	const layout = layoutOf(columns, rows, {promptLines: text.lines.length, isTunerFocused: !isChat});
+	const rules = layout.isCompact ? 1 : 2;
+	const placeholder =
+		phase.name === 'idle' || phase.name === 'failed'
+			? placeholders.none
+			: isBusy && !isAnswering(phase.name)
+				? placeholders.busy
+				: placeholders.ready;
+	return (
+		<Box flexDirection="column" width={columns} height={rows - 1}>
+			<TitleLine engine={engineState} width={columns} />
+			<MachinePane width={columns} height={layout.machine.height} />
+			<TunerPane width={columns} height={layout.tuner.height} isCompact={layout.isCompact} isFocused={!isChat} selected={app.selected} />
+			<ChatPane width={columns} height={layout.chat.height} scroll={scroll} onScroll={onScroll} />
+			<Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>
+			<Box paddingX={2} height={layout.prompt.height - rules} overflow="hidden">
+				<Editor layout={text} maxRows={layout.prompt.height - rules} isActive={isChat} placeholder={placeholder} width={columns - 4} />
+			</Box>
+			{layout.isCompact ? null : <Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>}
+			<Footer hints={hintsFor(app.focus)} message={app.isLeaving ? 'Ctrl+C again quits' : undefined} width={columns} />
+		</Box>
+	);
+};
+
+const isAnswering = (name: string) => name === 'writing' || name === 'processing';

@@ -1,0 +1,67 @@
+/** What a terminal sends for a key, in xterm's words. */
+export const keys = {
+	enter: '\r',
+	esc: '\u001B',
+	tab: '\t',
+	shiftTab: '\u001B[Z',
+	space: ' ',
+	backspace: '\u007F',
+	delete: '\u001B[3~',
+	up: '\u001B[A',
+	down: '\u001B[B',
+	right: '\u001B[C',
+	left: '\u001B[D',
+	pageUp: '\u001B[5~',
+	pageDown: '\u001B[6~',
+	home: '\u001B[H',
+	end: '\u001B[F',
+	insert: '\u001B[2~',
+	shiftUp: '\u001B[1;2A',
+	shiftDown: '\u001B[1;2B',
+	shiftRight: '\u001B[1;2C',
+	shiftLeft: '\u001B[1;2D',
+	ctrlUp: '\u001B[1;5A',
+	ctrlDown: '\u001B[1;5B',
+	ctrlRight: '\u001B[1;5C',
+	ctrlLeft: '\u001B[1;5D',
+	ctrlHome: '\u001B[1;5H',
+	ctrlEnd: '\u001B[1;5F',
+	altEnter: '\u001B\r',
+	/** As terminals with the kitty protocol send it; the others send `enter`. */
+	shiftEnter: '\u001B[13;2u',
+	f1: '\u001BOP',
+	f2: '\u001BOQ',
+	f3: '\u001BOR',
+	f4: '\u001BOS',
+	f5: '\u001B[15~',
+	ctrlA: '\u0001',
+	ctrlB: '\u0002',
+	ctrlC: '\u0003',
+	ctrlD: '\u0004',
+	ctrlE: '\u0005',
+	ctrlF: '\u0006',
+	ctrlG: '\u0007',
+	ctrlJ: '\n',
+	ctrlK: '\u000B',
+	ctrlL: '\u000C',
+	ctrlN: '\u000E',
+	ctrlO: '\u000F',
+	ctrlP: '\u0010',
+	ctrlR: '\u0012',
+	ctrlT: '\u0014',
+	ctrlU: '\u0015',
+	ctrlV: '\u0016',
+	ctrlW: '\u0017',
+	ctrlY: '\u0019',
+	ctrlZ: '\u001A',
+	altB: '\u001Bb',
+	altF: '\u001Bf',
+} as const;
+
+export type KeyName = keyof typeof keys;
+
+/** What a terminal in bracketed paste mode sends for pasted text: it turns line ends into `\r`, as xterm does. */
+export const bracketedPaste = (text: string): string => `\u001B[200~${text.replaceAll(/\r?\n/g, '\r')}\u001B[201~`;
+
+/** What a terminal without bracketed paste mode sends: the text, as if it were typed. */
+export const plainPaste = (text: string): string => text.replaceAll(/\r?\n/g, '\r');
