@@ -139,9 +139,9 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 	const load = async (model: ModelFacts, wanted: WantedSettings, conversation: Conversation): Promise<Outcome> =>
 		exclusively(async signal => {
 			const report = reporter('loading');
+			report('llama.cpp');
 			change({model, applied: undefined, previous: undefined, contextUsed: 0});
 			try {
-				report('llama.cpp');
 				await start();
 				await engine.freeModel();
 				await engine.setConversation(conversation);

@@ -40,7 +40,7 @@ export const fileKind = (head: Buffer): FileKind => {
 	if (known) return known[1];
 	const text = textStart(head);
 	return text === undefined
-		? {what: 'something else', advice: 'Choose a .gguf file, or download it again.'}
+		? {what: 'a file of an unknown kind', advice: 'Choose a .gguf file, or download it again.'}
 		: {what: `a text file that begins with "${text}"`, advice: 'Choose a .gguf file, or download it again.'};
 };
 

@@ -73,7 +73,7 @@ export const readGgufHeader = async (file: FileHandle, name: string, sizeBytes: 
 	let expectedOffset = 0;
 	for (let index = 0; index < tensorCount; index++) {
 		const tensor = await readTensor(cursor, name);
-		if (tensor.offset !== expectedOffset) throw damaged(name, `The tensor "${tensor.name}" is not where it should be.`);
+		if (tensor.offset !== expectedOffset) throw damaged(name, `The tensor "${printable(tensor.name)}" is not where it should be.`);
 		expectedOffset += pad(tensor.sizeBytes, alignment);
 		tensors.push(tensor);
 	}

@@ -50,11 +50,12 @@ export const modelFacts = (path: string, sizeBytes: number, metadata: Metadata, 
 	const architecture = architectureOf(metadata);
 	const blocks = positiveNumber(metadata.get(`${architecture}.block_count`));
 	if (architecture === undefined || blocks === undefined || blocks > mostBlocks) return undefined;
+	const quantization = fileTypeNames.get(Number(metadata.get('general.file_type') ?? -1)) ?? commonType(tensors);
 	return {
 		path,
-		name: nameOf(metadata) ?? nameOfFile(path),
+		name: nameOfFile(path, quantization),
 		architecture,
-		quantization: fileTypeNames.get(Number(metadata.get('general.file_type') ?? -1)) ?? commonType(tensors),
+		quantization,
 		sizeBytes,
 		layers: blocks + 1,
 		trainedContext: positiveNumber(metadata.get(`${architecture}.context_length`)),
@@ -72,12 +73,12 @@ export const architectureOf = (metadata: Metadata): string | undefined => {
 
 const positiveNumber = (value: GgufScalar | undefined): number | undefined => (typeof value === 'number' && value > 0 ? value : undefined);
 
-const nameOf = (metadata: Metadata): string | undefined => {
-	const name = metadata.get('general.name');
-	return typeof name === 'string' ? printable(name) || undefined : undefined;
+/** The file's name is what people know a model by; `general.name` is often what a training script called it. */
+const nameOfFile = (path: string, quantization: string | undefined): string => {
+	const name = printable(basename(path).replace(/(?:-\d{5}-of-\d{5})?\.gguf$/i, ''));
+	const ending = `-${quantization}`.toLowerCase();
+	return name.toLowerCase().endsWith(ending) ? name.slice(0, -ending.length) : name;
 };
-
-const nameOfFile = (path: string): string => printable(basename(path).replace(/(?:-\d{5}-of-\d{5})?\.gguf$/i, ''));
 
 /** Of the type with most bytes, the name that llama.cpp gives a file whose type it has to guess. */
 const commonType = (tensors: readonly GgufTensor[]): string | undefined => {

@@ -1,13 +1,15 @@
 import type {Stats} from 'node:fs';
 import {open, readlink, stat} from 'node:fs/promises';
-import {basename, dirname, join, resolve} from 'node:path';
+import {basename, dirname, resolve} from 'node:path';
 import {EngineError} from '../engine/engine-errors.js';
 import type {ModelFacts} from '../engine/types.js';
 import {fileSize} from '../lib/format.js';
 import {fileKind} from './file-kind.js';
 import {type GgufHeader, type GgufTensor, neededBytes, readGgufHeader} from './gguf-header.js';
 import {architectureOf, type Metadata, modelFacts} from './model-facts.js';
+import {otherParts} from './model-parts.js';
 import {unsuitableForChat} from './model-purpose.js';
+import {printable} from './printable.js';
 
 export type ModelFile = {
 	readonly facts: ModelFacts;
@@ -32,16 +34,17 @@ Looks a model over before the engine gets it: llama.cpp would fail late, end the
 Reads only the header (10 MB of it take about 20 ms) and never opens what is not a regular file. Rejects with an `EngineError`.
 */
 export const checkModelFile = async (path: string, {architectures}: CheckOptions = {}): Promise<ModelFile> => {
+	const name = printable(basename(path));
 	const first = await readPart(path);
 	const {metadata} = first.header;
 	const parts = [first];
 	for (const part of await otherParts(path, metadata)) parts.push(await readPart(part));
 	const tensors = parts.flatMap(({header}) => header.tensors);
 	const sizeBytes = parts.reduce((total, part) => total + part.sizeBytes, 0);
-	checkPurpose(basename(path), metadata, tensors, architectures);
+	checkPurpose(name, metadata, tensors, architectures);
 	const facts = modelFacts(path, sizeBytes, metadata, tensors);
 	if (!facts) {
-		throw new EngineError('bad-model', `"${basename(path)}" does not say how many layers it has, or says something impossible.`, {
+		throw new EngineError('bad-model', `"${name}" does not say how many layers it has, or says something impossible.`, {
 			advice: 'Use another file of this model.',
 		});
 	}
@@ -50,7 +53,7 @@ export const checkModelFile = async (path: string, {architectures}: CheckOptions
 };
 
 const readPart = async (path: string): Promise<Part> => {
-	const name = basename(path);
+	const name = printable(basename(path));
 	const stats = await statFile(path);
 	checkRegular(name, stats);
 	try {
@@ -77,17 +80,21 @@ const statFile = async (path: string): Promise<Stats> => {
 	} catch (error) {
 		const target = await readlink(path).catch(() => undefined);
 		if (codeOf(error) === 'ENOENT' && target !== undefined) {
-			throw new EngineError('no-such-file', `"${path}" is a link to "${resolve(dirname(path), target)}", which is not there.`, {
-				advice: 'The file was moved, or its disk is not connected.',
-				cause: error,
-			});
+			throw new EngineError(
+				'no-such-file',
+				`"${printable(path)}" is a link to "${printable(resolve(dirname(path), target))}", which is not there.`,
+				{
+					advice: 'The file was moved, or its disk is not connected.',
+					cause: error,
+				},
+			);
 		}
 
 		if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
-			throw new EngineError('no-such-file', `There is no file "${path}".`, {advice: 'Check its name and folder.', cause: error});
+			throw new EngineError('no-such-file', `There is no file "${printable(path)}".`, {advice: 'Check its name and folder.', cause: error});
 		}
 
-		throw explainAccess(basename(path), error);
+		throw explainAccess(printable(basename(path)), error);
 	}
 };
 
@@ -127,48 +134,6 @@ const checkPurpose = (name: string, metadata: Metadata, tensors: readonly GgufTe
 			advice: 'Choose the model itself.',
 		});
 	}
-};
-
-const partName = /-(\d{5})-of-(\d{5})\.gguf$/;
-
-/** llama.cpp goes by what the file says, node-llama-cpp by its name: both must find all parts. */
-const otherParts = async (path: string, metadata: Metadata): Promise<string[]> => {
-	const name = basename(path);
-	const [suffix, digits, countDigits] = partName.exec(name) ?? [];
-	const saidCount = Number(metadata.get('split.count') ?? 0); // 0 in a file that was merged again
-	const count = saidCount > 1 ? saidCount : Number(countDigits ?? 1);
-	if (count <= 1) return [];
-	const index = Number(metadata.get('split.no') ?? Number(digits ?? 1) - 1);
-	const nameOfPart = (number: number, stem = suffix === undefined ? 'model' : name.slice(0, -suffix.length)) =>
-		`${stem}-${String(number).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.gguf`;
-	if (suffix === undefined || Number(countDigits) !== count || Number(digits) !== index + 1) {
-		throw new EngineError('bad-model', `"${name}" is part ${index + 1} of ${count}, but its name does not say so.`, {
-			why: 'The other parts are found by their names.',
-			advice: `Give it its first name back: it must end like "${nameOfPart(index + 1)}".`,
-		});
-	}
-
-	if (index !== 0) {
-		throw new EngineError('bad-model', `"${name}" is part ${index + 1} of ${count}.`, {advice: `Open the first part, "${nameOfPart(1)}".`});
-	}
-
-	const numbers = Array.from({length: count - 1}, (_, offset) => offset + 2);
-	const paths = numbers.map(number => join(dirname(path), nameOfPart(number)));
-	const found = await Promise.all(paths.map(part => stat(part).catch(() => undefined)));
-	const missing = numbers.filter((_, at) => found[at] === undefined);
-	if (missing.length > 0) {
-		const list =
-			missing.length > 4
-				? `${missing.length} of its ${count} parts are`
-				: missing.length > 1
-					? `the parts ${missing.join(', ')} of ${count} are`
-					: `part ${missing[0]} of ${count} is`;
-		throw new EngineError('no-such-file', `"${name}" is split, and ${list} missing.`, {
-			advice: `Download "${nameOfPart(missing[0] ?? 2)}"${missing.length > 1 ? ' and the others' : ''} into the same folder.`,
-		});
-	}
-
-	return paths;
 };
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

@@ -1,3 +1,4 @@
+import {join} from 'node:path';
 import {readGgufFileInfo} from 'node-llama-cpp';
 import {f32, type GgufMetadata, type GgufShape, i32, type TensorShape} from './gguf-writer.ts';
 
@@ -5,7 +6,7 @@ type Vocabulary = {readonly metadata: GgufMetadata; readonly size: number};
 
 /** The guide model's vocabulary and chat template; filled up with unused tokens where a shape needs more. */
 export const guideVocabulary = async (): Promise<Vocabulary> => {
-	const {metadata} = await readGgufFileInfo(new URL('../../models/guide.gguf', import.meta.url).pathname, {logWarnings: false});
+	const {metadata} = await readGgufFileInfo(join(import.meta.dirname, '../../models/guide.gguf'), {logWarnings: false});
 	const {ggml, chat_template: chatTemplate} = metadata.tokenizer;
 	return {
 		size: ggml.tokens.length,
@@ -202,8 +203,14 @@ export const experts120b = (vocabulary: Vocabulary): GgufShape => {
 				tensor('attn_sinks.weight', 'F32', size.heads),
 				tensor('post_attention_norm.weight', 'F32', size.width),
 				...experts('MXFP4', size, 128),
-				...[bias('attn_q', 4096), bias('attn_k', 512), bias('attn_v', 512), bias('attn_output', size.width), bias('ffn_gate_inp', 128)],
-				...['ffn_gate_exps', 'ffn_up_exps', 'ffn_down_exps'].map(name => bias(name, 2880, 128)),
+				bias('attn_q', size.heads * size.headSize),
+				bias('attn_k', size.kvHeads * size.headSize),
+				bias('attn_v', size.kvHeads * size.headSize),
+				bias('attn_output', size.width),
+				bias('ffn_gate_inp', 128),
+				bias('ffn_gate_exps', size.feedForward, 128),
+				bias('ffn_up_exps', size.feedForward, 128),
+				bias('ffn_down_exps', size.width, 128),
 			]),
 		],
 	};

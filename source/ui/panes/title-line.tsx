@@ -11,7 +11,7 @@ const backendNames = {cuda: 'CUDA', vulkan: 'Vulkan', metal: 'Metal', cpu: 'CPU 
 const deviceText = ({device}: EngineState, separator: string, isWide: boolean): string => {
 	if (!device) return '';
 	if (device.backend === 'cpu') return backendNames.cpu;
-	const names = device.names.length > 1 ? `${device.names.length} devices` : (device.names[0] ?? '');
+	const names = device.names.length > 1 ? `${device.names.length} devices` : (device.names[0] ?? '').replace(/ \(.*\)$/, '');
 	return isWide ? `${backendNames[device.backend]} ${separator} ${names}` : `${backendNames[device.backend]} ${names}`;
 };
 

@@ -1,0 +1,48 @@
+import {existsSync, mkdtempSync, rmSync} from 'node:fs';
+import {homedir, tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {openTerminal, type TerminalHandle} from '../support/terminal.ts';
+
+const root = new URL('../../', import.meta.url);
+export const cliPath = fileURLToPath(new URL('distribution/cli.js', root));
+
+/** SmolLM2 where it was fetched, else the guide model. */
+export const findModel = (): string => {
+	const guide = fileURLToPath(new URL('models/guide.gguf', root));
+	const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
+	const candidates = [process.env.VRAMBLE_TEST_MODEL, join(cache, 'vramble-test-models/SmolLM2-135M-Instruct-Q4_1.gguf')];
+	return candidates.find(path => path && existsSync(path)) ?? guide;
+};
+
+export type Scratch = {readonly env: Readonly<Record<string, string>>; remove(): void};
+
+/** Folders of its own for what the program keeps: a benchmark must not write into a person's. */
+export const makeScratch = (): Scratch => {
+	const folder = mkdtempSync(join(tmpdir(), 'vramble-bench-'));
+	const names = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_DATA_HOME', 'XDG_CACHE_HOME'];
+	return {
+		env: Object.fromEntries(names.map(name => [name, join(folder, name)])),
+		remove: () => rmSync(folder, {recursive: true, force: true}),
+	};
+};
+
+/** Model loads on a busy machine. */
+const patience = {timeoutMs: 180_000};
+
+export const openProgram = (args: readonly string[], env: Readonly<Record<string, string>>): TerminalHandle =>
+	openTerminal({args: [cliPath, ...args], columns: 120, rows: 32, env});
+
+export type State = 'no model' | 'loading' | 'reloading' | 'processing' | 'writing' | 'ready' | 'failed';
+
+/** The state in the title line; undefined: there is none. */
+export const stateOf = (screen: string): State | undefined => {
+	const [title = ''] = screen.split('\n', 1);
+	return /.*\b(no model|loading|reloading|processing|writing|ready|failed)\b/.exec(title)?.[1] as State | undefined;
+};
+
+export const waitForState = async (terminal: TerminalHandle, wanted: State): Promise<string> => {
+	const screen = await terminal.waitUntil(screen => [wanted, 'failed'].includes(stateOf(screen) ?? ''), patience);
+	if (stateOf(screen) !== wanted) throw new Error(`The program says “failed” instead of “${wanted}”:\n${screen}`);
+	return screen;
+};

@@ -1,0 +1,158 @@
+import {EngineError, type EngineErrorCode} from '../../source/engine/engine-errors.js';
+import type {Answer, AnswerEvent, Call, Device, Engine, Settings, WantedSettings} from '../../source/engine/types.js';
+
+export const gib = 1024 ** 3;
+
+export const cpuDevice: Device = {backend: 'cpu', names: []};
+export const gpuDevice: Device = {backend: 'cuda', names: ['RTX 3060']};
+
+export const baseSettings: Settings = {
+	gpuLayers: 12,
+	contextSize: 4096,
+	cacheTypeK: 'f16',
+	cacheTypeV: 'f16',
+	batchSize: 512,
+	threads: 4,
+	flashAttention: 'auto',
+};
+
+export const wantedAuto: WantedSettings = {...baseSettings, gpuLayers: 'auto', contextSize: 'auto', threads: 'auto'};
+
+type Options = {
+	readonly device?: Device;
+	/** What it says to a prompt, word by word. */
+	readonly reply?: (prompt: string) => string;
+	/** Asked before weights and contexts are made: an error there is thrown instead. */
+	readonly refuse?: (
+		verb: 'loadModel' | 'createContext' | 'restoreState',
+		settings: WantedSettings | undefined,
+	) => EngineErrorCode | undefined;
+};
+
+/** An engine in memory: does at once what it is told, and writes down what that was. Its gates hold a verb until a test opens them. */
+export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You said: ${prompt}`, refuse = () => undefined}: Options = {}) => {
+	const calls: string[] = [];
+	const gates = new Map<string, Promise<void>>();
+	const said: string[] = [];
+	let evaluated = 0;
+	let saved = 0;
+
+	const pass = async (verb: string, signal?: AbortSignal) => {
+		calls.push(verb);
+		const gate = gates.get(verb);
+		if (!gate) return;
+		await new Promise<void>((resolve, reject) => {
+			void gate.then(resolve);
+			signal?.addEventListener('abort', () => reject(new EngineError('aborted', 'Stopped.')), {once: true});
+		});
+	};
+
+	const check = (verb: 'loadModel' | 'createContext' | 'restoreState', settings?: WantedSettings) => {
+		const code = refuse(verb, settings);
+		if (code) throw new EngineError(code, `No: ${verb}.`, {why: 'It was told to.'});
+	};
+
+	const engine: Engine = {
+		async start() {
+			await pass('start');
+			return device;
+		},
+		async loadModel({settings}, call: Call<{progress: number}> = {}) {
+			call.onEvent?.({progress: 0.5});
+			await pass('loadModel', call.signal);
+			check('loadModel', settings);
+		},
+		async createContext({settings}, {signal} = {}) {
+			await pass('createContext', signal);
+			check('createContext', settings);
+			const {gpuLayers, contextSize, threads} = settings;
+			const got = {
+				...settings,
+				gpuLayers: device.backend === 'cpu' ? 0 : gpuLayers === 'auto' ? 12 : gpuLayers,
+				contextSize: contextSize === 'auto' ? 4096 : contextSize,
+				threads: threads === 'auto' ? 4 : threads,
+			};
+			return {settings: got, memory: {vram: undefined, ownVramBytes: 0, ownRamBytes: 0}};
+		},
+		async freeContext() {
+			calls.push('freeContext');
+			evaluated = 0;
+		},
+		async freeModel() {
+			calls.push('freeModel');
+			evaluated = 0;
+		},
+		async saveState() {
+			await pass('saveState');
+			saved = evaluated;
+			return {tokens: saved, sizeBytes: saved * 100};
+		},
+		async restoreState() {
+			await pass('restoreState');
+			check('restoreState');
+			evaluated = saved;
+			return {tokens: saved};
+		},
+		async replay(_request, call: Call<AnswerEvent> = {}) {
+			await pass('replay', call.signal);
+			call.onEvent?.({type: 'processing', done: 5, total: 10});
+			evaluated = 10;
+			return {tokens: 10};
+		},
+		async setConversation({messages}) {
+			calls.push('setConversation');
+			said.splice(0, said.length, ...messages.map(({text}) => text));
+		},
+		async answer({prompt}, call: Call<AnswerEvent> = {}): Promise<Answer> {
+			call.onEvent?.({type: 'processing', done: 0, total: 7});
+			let text = '';
+			let tokens = 0;
+			let stopReason: Answer['stopReason'] = 'end';
+			for (const word of reply(prompt).split(/(?<= )/)) {
+				text += word;
+				tokens++;
+				evaluated += 1;
+				call.onEvent?.({type: 'text', text: word, tokens, contextUsed: evaluated});
+				if (tokens === 1) {
+					const isStopped = await pass('answer', call.signal).then(
+						() => false,
+						() => true,
+					);
+					if (isStopped) {
+						stopReason = 'interrupted';
+						break;
+					}
+				}
+			}
+
+			said.push(prompt, text);
+			return {text, stopReason, prompt: {tokens: 7, ms: 70}, generation: {tokens, ms: 100, firstTokenMs: 70}, contextUsed: evaluated};
+		},
+		async memory() {
+			return {
+				vram: device.backend === 'cpu' ? undefined : {totalBytes: 12 * gib, usedBytes: 10 * gib},
+				ownVramBytes: 9 * gib,
+				ownRamBytes: gib,
+			};
+		},
+		async dispose() {
+			calls.push('dispose');
+		},
+	};
+
+	return {
+		engine,
+		calls,
+		/** The conversation as the engine has it. */
+		said,
+		/** Holds a verb from now on until what is returned is called. */
+		hold(verb: string): () => void {
+			const {promise, resolve} = Promise.withResolvers<void>();
+			gates.set(verb, promise);
+			return () => {
+				gates.delete(verb);
+				resolve();
+			};
+		},
+	};
+};

@@ -1,0 +1,63 @@
+import type {EngineError} from '../../source/engine/engine-errors.js';
+import type {ModelFacts, WantedSettings} from '../../source/engine/types.js';
+import {createServices, type Services} from '../../source/services.js';
+import {createFakeEngine, gib, wantedAuto} from './fake-engine.js';
+
+export const bigModel: ModelFacts = {
+	path: '/models/big-Q4_K_M.gguf',
+	name: 'big',
+	architecture: 'llama',
+	quantization: 'Q4_K_M',
+	sizeBytes: 42.5e9,
+	layers: 81,
+	trainedContext: 8192,
+	expertLayers: 0,
+};
+
+type Options = {
+	readonly fake?: ReturnType<typeof createFakeEngine>;
+	readonly wanted?: WantedSettings;
+	readonly models?: Readonly<Record<string, ModelFacts | EngineError>>;
+};
+
+/** Real services over fake edges. */
+export const createFakeServices = ({
+	fake = createFakeEngine(),
+	wanted = wantedAuto,
+	models = {'/models/big-Q4_K_M.gguf': bigModel},
+}: Options = {}) => {
+	const copied: string[] = [];
+	const services: Services = createServices(
+		{
+			engine: fake.engine,
+			probes: {
+				ramAndSwap: async () => ({
+					ram: {totalBytes: 64 * gib, usedBytes: 20 * gib, availableBytes: 44 * gib},
+					swap: {totalBytes: 8 * gib, usedBytes: 0},
+				}),
+				processMemory: async () => ({residentBytes: 2 * gib, anonymousBytes: gib, fileBytes: gib}),
+			},
+			async readModel(path) {
+				const found = models[path];
+				if (found instanceof Error) throw found;
+				if (!found) throw new Error(`There is no ${path} here.`);
+				return found;
+			},
+			findModels: async () =>
+				Object.values(models)
+					.filter((model): model is ModelFacts => !(model instanceof Error))
+					.map(({path, name, sizeBytes}) => ({path, name, sizeBytes, note: undefined})),
+			temporaryFile: () => ({path: '/nowhere/state.bin', remove: async () => {}}),
+			copy: text => copied.push(text),
+			threads: 8,
+		},
+		{
+			gpu: 'auto',
+			wanted,
+			sampling: () => ({temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05}),
+			system: undefined,
+			maxTokens: undefined,
+		},
+	);
+	return {services, fake, copied};
+};
