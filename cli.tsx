@@ -110,7 +110,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<numbe
 		const tree = (
 			<App
 				services={services}
-				theme={createTheme(options.ascii || !isUtf8(env, process.platform) ? asciiGlyphs : unicodeGlyphs)}
+				theme={createTheme(options.ascii || !isUtf8(env, process.platform) ? asciiGlyphs : unicodeGlyphs, !env.NO_COLOR)}
 				firstScreen={options.model === undefined ? 'models' : 'main'}
 				onQuit={leave(0)}
 				onRedraw={() => redraw()}

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import {drawable} from '../lib/text.js';
 import type {ChatMessage} from './message.js';
 
 /** One row of the conversation, without colours and without what the theme draws before it. */
@@ -45,20 +46,13 @@ const tabStop = 4;
 const markGap = 3;
 
 const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
-// ECMA-48: CSI; OSC, DCS, SOS, PM and APC with their text; other escape sequences. None of them goes over a line's end, so that lines can be cleaned one by one.
-const escapeSequences =
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-	/(?:\u001B\[|\u009B)[0-?]*[ -/]*(?:[@-~]|$)|(?:\u001B[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\u0007\u001B\u009C]*(?:\u0007|\u001B\\|\u009C)|\u001B[ -/]*[0-~]/g;
-// Besides control characters: the soft hyphen, which terminals draw in one cell or in none, and the marks that turn the writing direction of all that follows.
-const undrawable = /[^\P{Cc}\t]|[\u00AD\u202A-\u202E\u2066-\u2069]/gu;
 const unclean = /[^\P{Cc}\t]|\p{Cs}|[\u00AD\u202A-\u202E\u2066-\u2069]/u;
 const lineEnd = /\r\n|[\n\r\u2028\u2029]/g;
 const asciiOnly = /^[\t -~]*$/;
 const closing = /^[\p{Pe}\p{Pf}\p{Po}ー々ゝぁぃぅぇぉっゃゅょァィゥェォッャュョ]/u;
 const opening = /^[\p{Ps}\p{Pi}]/u;
 
-const cleanLine = (line: string): string =>
-	unclean.test(line) ? line.replace(escapeSequences, '').replace(undrawable, '').toWellFormed() : line;
+const cleanLine = (line: string): string => (unclean.test(line) ? drawable(line) : line);
 
 const graphemes = function* (line: string): Iterable<string> {
 	for (const {segment} of segmenter.segment(line)) yield segment;

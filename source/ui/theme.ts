@@ -1,19 +1,20 @@
 import {createContext, useContext} from 'react';
 
-/** Colours by meaning. Chalk brings them down to what the terminal can show, and leaves them out under NO_COLOR. */
-export type Theme = {
-	readonly accent: string;
-	readonly text: string;
-	readonly dim: string;
-	readonly faint: string;
-	readonly fits: string;
-	readonly tight: string;
-	readonly danger: string;
-	readonly pending: string;
-	readonly user: string;
-	readonly code: string;
-	readonly glyphs: Glyphs;
+/** Colours by meaning. Chalk brings them down to what the terminal can show. */
+type Colors = {
+	readonly accent: string | undefined;
+	readonly text: string | undefined;
+	readonly dim: string | undefined;
+	readonly faint: string | undefined;
+	readonly fits: string | undefined;
+	readonly tight: string | undefined;
+	readonly danger: string | undefined;
+	readonly pending: string | undefined;
+	readonly user: string | undefined;
+	readonly code: string | undefined;
 };
+
+export type Theme = Colors & {readonly glyphs: Glyphs};
 
 export type Glyphs = {
 	readonly prompt: string;
@@ -28,8 +29,8 @@ export type Glyphs = {
 	readonly rule: string;
 	/** Gauge cells: other programs, ours, what pending settings will add, free. */
 	readonly gauge: {readonly other: string; readonly own: string; readonly pending: string; readonly free: string};
-	/** One cell a layer: on the GPU, not on the GPU. */
-	readonly layer: {readonly on: string; readonly off: string};
+	/** One cell a layer: on the GPU, to be taken off it, not on it. */
+	readonly layer: {readonly on: string; readonly removed: string; readonly off: string};
 	/** From empty to full. */
 	readonly spark: readonly string[];
 	readonly border: 'round' | 'classic';
@@ -47,7 +48,7 @@ export const unicodeGlyphs: Glyphs = {
 	ellipsis: '…',
 	rule: '─',
 	gauge: {other: '▓', own: '█', pending: '▒', free: '─'},
-	layer: {on: '▪', off: '·'},
+	layer: {on: '▪', removed: '▫', off: '·'},
 	spark: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
 	border: 'round',
 };
@@ -64,12 +65,12 @@ export const asciiGlyphs: Glyphs = {
 	ellipsis: '...',
 	rule: '-',
 	gauge: {other: '=', own: '#', pending: '+', free: '.'},
-	layer: {on: '#', off: '.'},
+	layer: {on: '#', removed: '-', off: '.'},
 	spark: ['_', '.', ':', '-', '=', '+', '*', '#'],
 	border: 'classic',
 };
 
-export const createTheme = (glyphs: Glyphs): Theme => ({
+const colors: Colors = {
 	accent: '#5ee2d5',
 	text: '#cad3f5',
 	dim: '#8087a2',
@@ -80,8 +81,23 @@ export const createTheme = (glyphs: Glyphs): Theme => ({
 	pending: '#8aadf4',
 	user: '#f5a97f',
 	code: '#c6a0f6',
-	glyphs,
-});
+};
+
+const noColors: Colors = {
+	accent: undefined,
+	text: undefined,
+	dim: undefined,
+	faint: undefined,
+	fits: undefined,
+	tight: undefined,
+	danger: undefined,
+	pending: undefined,
+	user: undefined,
+	code: undefined,
+};
+
+/** Without colours bold and inverse stay, and glyphs tell apart what colours would (https://no-color.org). */
+export const createTheme = (glyphs: Glyphs, hasColors = true): Theme => ({...(hasColors ? colors : noColors), glyphs});
 
 const ThemeContext = createContext(createTheme(unicodeGlyphs));
 export const ThemeProvider = ThemeContext.Provider;

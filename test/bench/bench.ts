@@ -2,9 +2,9 @@
 import {existsSync} from 'node:fs';
 import {availableParallelism, cpus, loadavg} from 'node:os';
 import {basename} from 'node:path';
+import {cliPath, findSmolLm, guidePath, makeScratch} from '../support/program.ts';
 import {benchFirstFrame} from './first-frame.ts';
 import {benchGeneration} from './generation.ts';
-import {cliPath, findModel, makeScratch} from './program.ts';
 import {benchReloads} from './reload.ts';
 import {formatLine, type Line, summarize} from './report.ts';
 
@@ -18,7 +18,7 @@ const main = async () => {
 		return;
 	}
 
-	const model = findModel();
+	const model = findSmolLm() ?? guidePath;
 	const scratch = makeScratch();
 	const load = (loadavg()[0] ?? 0).toFixed(1);
 	console.log(`${basename(model)}, Node.js ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'CPU'}, load ${load}\n`);

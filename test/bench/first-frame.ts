@@ -1,5 +1,5 @@
+import {openProgram, type Scratch} from '../support/program.ts';
 import {openTerminal} from '../support/terminal.ts';
-import {openProgram, type Scratch} from './program.ts';
 import {type Line, median, spread} from './report.ts';
 
 const bareNodeMs = async () => {

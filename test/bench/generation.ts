@@ -4,9 +4,9 @@ import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import type {Settings} from '../../source/engine/types.ts';
 import {keys} from '../support/keys.ts';
+import {cliPath, openProgram, type Scratch, waitForState} from '../support/program.ts';
 import {personsEnvironment} from '../support/terminal.ts';
 import {sessionCpuMs} from './cpu-time.ts';
-import {cliPath, openProgram, type Scratch, waitForState} from './program.ts';
 import type {RawRequest} from './raw-engine.ts';
 import {type Line, median, spread} from './report.ts';
 

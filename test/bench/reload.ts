@@ -1,7 +1,7 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {type KeyName, keys} from '../support/keys.ts';
+import {openProgram, type Scratch, stateOf, waitForState} from '../support/program.ts';
 import type {TerminalHandle} from '../support/terminal.ts';
-import {openProgram, type Scratch, stateOf, waitForState} from './program.ts';
 import {type Line, median, spread} from './report.ts';
 
 const prompt = 'What is a context?';

@@ -1,3 +1,4 @@
+import {drawable} from '../../lib/text.js';
 import {layoutEditor, offsetAt} from './editor-layout.js';
 
 export type EditorState = {
@@ -31,21 +32,8 @@ const graphemes = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
 const words = new Intl.Segmenter(undefined, {granularity: 'word'});
 const tab = '    ';
 
-// ECMA-48: CSI; OSC, DCS, SOS, PM and APC with their text; other escape sequences.
-const escapeSequences =
-	// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-	/(?:\u001B\[|\u009B)[0-?]*[ -/]*[@-~]|(?:\u001B[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\u0007\u001B\u009C\n]*(?:\u0007|\u001B\\|\u009C)|\u001B[ -/]*[0-~]/g;
-// Besides control characters: the soft hyphen, which terminals draw in one cell or in none, and the marks that turn the writing direction of all that follows.
-const undrawable = /[^\P{Cc}\n]|[\u00AD\u202A-\u202E\u2066-\u2069]/gu;
-
 /** What a terminal can draw cell by cell, and a model reads the same. */
-export const cleanText = (text: string): string =>
-	text
-		.replace(/\r\n|[\r\u2028\u2029]/g, '\n')
-		.replaceAll('\t', tab)
-		.replace(escapeSequences, '')
-		.replace(undrawable, '')
-		.toWellFormed();
+export const cleanText = (text: string): string => drawable(text.replace(/\r\n|[\r\u2028\u2029]/g, '\n').replaceAll('\t', tab));
 
 export const createEditor = (history: readonly string[] = []): EditorState => ({
 	text: '',

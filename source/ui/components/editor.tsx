@@ -11,7 +11,7 @@ type Props = {
 	readonly width: number;
 };
 
-type RowProps = {readonly text: string; readonly cursorIndex: number; readonly isActive: boolean; readonly color: string};
+type RowProps = {readonly text: string; readonly cursorIndex: number; readonly isActive: boolean; readonly color: string | undefined};
 
 const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
 

@@ -10,10 +10,10 @@ type Props = {
 	readonly height: number;
 };
 
-const toneColor = (theme: Theme, tone: TranscriptLine['tone']): string =>
+const toneColor = (theme: Theme, tone: TranscriptLine['tone']): string | undefined =>
 	({normal: theme.text, dim: theme.dim, warning: theme.tight, error: theme.danger})[tone];
 
-const Lead = ({line, color}: {readonly line: TranscriptLine; readonly color: string}) => {
+const Lead = ({line, color}: {readonly line: TranscriptLine; readonly color: string | undefined}) => {
 	const theme = useTheme();
 	if (line.kind === 'assistant') return null;
 	if (!line.first) return '  ';

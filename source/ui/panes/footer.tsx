@@ -23,7 +23,7 @@ export const Footer = ({
 							<Text bold color={theme.accent}>
 								{key}
 							</Text>
-							<Text color={theme.dim}>{` ${text}   `}</Text>
+							<Text color={theme.dim}>{` ${text}${width < 70 ? '  ' : '   '}`}</Text>
 						</Text>
 					))}
 				</Text>

@@ -90,7 +90,7 @@ const Layers = ({applied, pending, total, width}: {applied: number; pending: num
 	const look = {
 		on: {color: theme.fits, glyph: layer.on},
 		added: {color: theme.pending, glyph: layer.on},
-		removed: {color: theme.pending, glyph: layer.off},
+		removed: {color: theme.pending, glyph: layer.removed},
 		off: {color: theme.faint, glyph: layer.off},
 	};
 	return (

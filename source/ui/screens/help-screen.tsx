@@ -1,4 +1,4 @@
-import {Box, Text, useInput} from 'ink';
+import {Box, Text, useInput, usePaste} from 'ink';
 import {useState} from 'react';
 import {commands} from '../../chat/commands.js';
 import {Pane} from '../components/pane.js';
@@ -36,6 +36,8 @@ export const HelpScreen = ({width, height, onClose}: HelpScreenProps) => {
 		else if (key.pageDown) scroll(room);
 		else if (key.escape || key.return || input === 'q') onClose();
 	});
+	// Without a listener pasted text would come as keys.
+	usePaste(() => {});
 	const shown = Math.min(top, last);
 	return (
 		<Pane title="Help" hint={last > 0 ? '↑↓ scroll   Esc back' : 'Esc back'} isFocused width={width} height={height}>

@@ -1,4 +1,4 @@
-import {Box, Text, useInput} from 'ink';
+import {Box, Text, useInput, usePaste} from 'ink';
 import TextInput from 'ink-text-input';
 import {useEffect, useState} from 'react';
 import {fileSize} from '../../lib/format.js';
@@ -71,6 +71,11 @@ export const ModelsScreen = ({width, height, asksToKeep, onOpen, onClose}: Model
 		else onOpen(path, true);
 	};
 
+	const filterBy = (value: string) => {
+		setFilter(value);
+		setList(selectListReducer(list, {type: 'narrowed'}, entries?.length ?? 0));
+	};
+
 	useInput((input, key) => {
 		if (chosen !== undefined) {
 			if (key.escape) setChosen(undefined);
@@ -86,6 +91,8 @@ export const ModelsScreen = ({width, height, asksToKeep, onOpen, onClose}: Model
 		else if (key.pageDown) setList(selectListReducer(list, {type: 'moved', rows: room}, found.length));
 	});
 
+	usePaste(pasted => filterBy(filter + (pasted.split('\n')[0] ?? '')));
+
 	return (
 		<Pane title="Models" hint="Enter load   Esc back" isFocused width={width} height={height}>
 			<Box height={1}>
@@ -94,10 +101,7 @@ export const ModelsScreen = ({width, height, asksToKeep, onOpen, onClose}: Model
 					value={filter}
 					focus={chosen === undefined}
 					placeholder="type to filter, or the path of a GGUF file"
-					onChange={value => {
-						setFilter(value);
-						setList(selectListReducer(list, {type: 'narrowed'}, entries?.length ?? 0));
-					}}
+					onChange={filterBy}
 					onSubmit={() => choose(isPath ? filter.trim() : found[list.index]?.path)}
 				/>
 			</Box>

@@ -2,25 +2,27 @@ import {existsSync, mkdtempSync, rmSync} from 'node:fs';
 import {homedir, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {openTerminal, type TerminalHandle} from '../support/terminal.ts';
+import {openTerminal, type TerminalHandle} from './terminal.ts';
 
 const root = new URL('../../', import.meta.url);
+/** The built program: `npm test` and `npm run bench` build it first. */
 export const cliPath = fileURLToPath(new URL('distribution/cli.js', root));
 
-/** SmolLM2 where it was fetched, else the guide model. */
-export const findModel = (): string => {
-	const guide = fileURLToPath(new URL('models/guide.gguf', root));
+export const guidePath = fileURLToPath(new URL('models/guide.gguf', root));
+
+/** SmolLM2, slow enough to be stopped in the middle of an answer; undefined: it was not fetched. */
+export const findSmolLm = (): string | undefined => {
 	const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
 	const candidates = [process.env.VRAMBLE_TEST_MODEL, join(cache, 'vramble-test-models/SmolLM2-135M-Instruct-Q4_1.gguf')];
-	return candidates.find(path => path && existsSync(path)) ?? guide;
+	return candidates.find(path => path && existsSync(path));
 };
 
 export type Scratch = {readonly env: Readonly<Record<string, string>>; remove(): void};
 
-/** Folders of its own for what the program keeps: a benchmark must not write into a person's. */
+/** Folders of its own for what the program looks for and keeps: not a person's. */
 export const makeScratch = (): Scratch => {
-	const folder = mkdtempSync(join(tmpdir(), 'vramble-bench-'));
-	const names = ['XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_DATA_HOME', 'XDG_CACHE_HOME'];
+	const folder = mkdtempSync(join(tmpdir(), 'vramble-test-'));
+	const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_DATA_HOME', 'XDG_CACHE_HOME'];
 	return {
 		env: Object.fromEntries(names.map(name => [name, join(folder, name)])),
 		remove: () => rmSync(folder, {recursive: true, force: true}),
