@@ -2,6 +2,7 @@
 import module from 'node:module';
 import process from 'node:process';
 import type {CliOptions} from './source/commands/flags.js';
+import type {Engine} from './source/engine/types.js';
 
 // Before anything of ours is loaded: the next start then finds it compiled.
 module.enableCompileCache?.();
@@ -40,16 +41,23 @@ const samplingFor = (options: CliOptions, modelPath: string | undefined, guidePa
 	temperature: options.temperature ?? (modelPath === guidePath ? 0 : 0.8),
 });
 
-const answer = async (options: CliOptions, guidePath: string): Promise<number> => {
+const answer = async (options: CliOptions, guidePath: string): Promise<void> => {
 	const {answerOnce, joinPrompt, readInput} = await import('./source/commands/answer-once.js');
 	const {checkModelFile} = await import('./source/models/model-file.js');
 	const {describeError} = await import('./source/engine/engine-errors.js');
+	const {leave} = await import('./source/outside.js');
 
 	const controller = new AbortController();
-	let exitCode: number | undefined;
+	let engine: Engine | undefined;
+	let answered: Promise<number> | undefined;
+	const end = async (code: number) =>
+		leave(
+			Promise.resolve(answered).then(() => engine?.dispose()),
+			code,
+		);
 	const interrupt = (code: number) => () => {
-		exitCode = code;
 		controller.abort();
+		void end(code);
 	};
 	process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
 	// Whoever read the answer has enough of it.
@@ -62,16 +70,16 @@ const answer = async (options: CliOptions, guidePath: string): Promise<number> =
 	const model = await checkModelFile(path).catch(error => fail(describeError(error), 1));
 
 	const {createLlamaEngine} = await import('./source/engine/llama-engine.js');
-	const engine = createLlamaEngine();
-	const code = await answerOnce(
+	engine = createLlamaEngine();
+	answered = answerOnce(
 		{...options, prompt, model: model.facts, sampling: samplingFor(options, path, guidePath)},
 		{engine, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
 	);
-	await engine.dispose();
-	return exitCode ?? code;
+	const code = await answered;
+	if (!controller.signal.aborted) await end(code);
 };
 
-const showScreen = async (options: CliOptions, guidePath: string): Promise<number> => {
+const showScreen = async (options: CliOptions, guidePath: string): Promise<void> => {
 	const [{render}, {App}, {createServices}, {createTheme, unicodeGlyphs, asciiGlyphs}, {isUtf8}, {createWorkerEngine}, outside] =
 		await Promise.all([
 			import('ink'),
@@ -94,54 +102,48 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<numbe
 		},
 	);
 
-	return new Promise(resolve => {
-		const leave = (code: number) => async () => {
-			process.off('uncaughtException', crash);
-			instance.unmount();
-			await outside.within(services.dispose(), leavingMs);
-			resolve(code);
-		};
+	const leave = (code: number) => async () => {
+		instance.unmount();
+		await outside.leave(services.dispose(), code);
+	};
 
-		const crash = (error: unknown) => {
-			instance.unmount();
-			fail(`a fault in vramble: ${error instanceof Error ? error.message : String(error)}`, 1);
-		};
+	const crash = (error: unknown) => {
+		void leave(1)();
+		process.stderr.write(`vramble: a fault of its own: ${error instanceof Error ? error.message : String(error)}\n`);
+	};
 
-		const tree = (
-			<App
-				services={services}
-				theme={createTheme(options.ascii || !isUtf8(env, process.platform) ? asciiGlyphs : unicodeGlyphs, !env.NO_COLOR)}
-				firstScreen={options.model === undefined ? 'models' : 'main'}
-				onQuit={leave(0)}
-				onRedraw={() => redraw()}
-			/>
-		);
-		const instance = render(tree, {
-			alternateScreen: true,
-			incrementalRendering: true,
-			patchConsole: false,
-			exitOnCtrlC: false,
-			interactive: true,
-			maxFps: 30,
-		});
-		const redraw = () => {
-			instance.clear();
-			stdout.write('\u001B[2J\u001B[H');
-			instance.rerender(tree);
-		};
-
-		stdout.on('resize', redraw);
-		process.on('uncaughtException', crash).on('SIGTERM', leave(143)).on('SIGHUP', leave(129)).on('SIGINT', leave(130));
-		if (options.model === undefined) void services.engine.start().catch(() => {});
-		else void services.open(options.model);
+	const tree = (
+		<App
+			services={services}
+			theme={createTheme(options.ascii || !isUtf8(env, process.platform) ? asciiGlyphs : unicodeGlyphs, !env.NO_COLOR)}
+			firstScreen={options.model === undefined ? 'models' : 'main'}
+			onQuit={leave(0)}
+			onRedraw={() => redraw()}
+		/>
+	);
+	const instance = render(tree, {
+		alternateScreen: true,
+		incrementalRendering: true,
+		patchConsole: false,
+		exitOnCtrlC: false,
+		interactive: true,
+		maxFps: 30,
 	});
-};
+	const redraw = () => {
+		instance.clear();
+		stdout.write('\u001B[2J\u001B[H');
+		instance.rerender(tree);
+	};
 
-/** What is under way gets this long to stop; a program that was told to leave should be gone within two seconds. */
-const leavingMs = 1500;
+	stdout.on('resize', redraw);
+	process.on('uncaughtException', crash).on('SIGTERM', leave(143)).on('SIGHUP', leave(129)).on('SIGINT', leave(130));
+	// A failure is told when a model is to be loaded.
+	services.engine.start().catch(() => {});
+	if (options.model !== undefined) void services.open(options.model);
+};
 
 const options = await readOptions();
 const {fileURLToPath} = await import('node:url');
 const guidePath = fileURLToPath(guide);
 const hasScreen = process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json;
-process.exit(await (hasScreen ? showScreen : answer)(options, guidePath));
+await (hasScreen ? showScreen : answer)(options, guidePath);

@@ -36,7 +36,23 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 	threads: os.availableParallelism(),
 });
 
-/** Waits for a promise, but not longer than that. */
-export const within = async (promise: Promise<unknown>, ms: number): Promise<void> => {
-	await Promise.race([promise.catch(() => {}), delay(ms)]);
+/** What is under way gets this long to stop: a program that was told to leave should be gone within two seconds. */
+const leavingMs = 1200;
+
+/**
+Ends the process when `disposed` is done, or when it takes too long.
+
+llama.cpp cannot be stopped in the middle of a batch, and `process.exit` would wait for its threads (28 s were seen) and then crash. Becoming another
+program ends them at once and keeps the exit code; where that cannot be done (Windows, Node.js below 22.15) waiting is all there is.
+*/
+export const leave = async (disposed: Promise<unknown>, code: number): Promise<never> => {
+	const isDone = await Promise.race([
+		disposed.then(
+			() => true,
+			() => true,
+		),
+		delay(leavingMs, false),
+	]);
+	if (!isDone && process.platform !== 'win32') process.execve?.('/bin/sh', ['sh', '-c', `exit ${code}`]);
+	return process.exit(code);
 };
