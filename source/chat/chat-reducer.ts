@@ -71,12 +71,20 @@ export const chatReducer = (state: ChatState, event: ChatEvent): ChatState => {
 
 		case 'noted':
 			return append(state, {role: 'notice', text: event.text, state: 'done', tone: event.tone});
-		case 'cleared':
-			return state.messages.length === 0 ? state : {...state, messages: [], cleared: state.messages};
+		case 'cleared': {
+			// What is written into an answer from now on must not reach it when it is back.
+			const {messages} = replace(state, isStreaming, message => ({...message, state: 'stopped'}));
+			return messages.length === 0 ? state : {...state, messages: [], cleared: messages};
+		}
+
 		case 'restored':
 			return state.cleared.length === 0 ? state : {...state, messages: [...state.cleared, ...state.messages], cleared: []};
-		case 'withdrawn':
-			return {...state, messages: state.messages.filter(({id}) => id < event.from)};
+		case 'withdrawn': {
+			// By place: where questions waited, an answer has a higher id than the questions below it.
+			const at = state.messages.findIndex(({id}) => id === event.from);
+			return at === -1 ? state : {...state, messages: state.messages.slice(0, at)};
+		}
+
 		case 'instructed':
 			return event.system === state.system ? state : {...state, system: event.system};
 	}

@@ -22,6 +22,8 @@ export const flags = [
 	{names: ['batch-size', 'b'], value: 'N', text: 'tokens evaluated at once in a prompt (512)'},
 	{names: ['threads', 't'], value: 'N|auto', text: 'threads for what is computed on the CPU (auto: one core is left free)'},
 	{names: ['flash-attn', 'fa'], value: 'on|off|auto', text: 'flash attention (auto)'},
+	{names: ['no-mmap'], text: 'copy the weights into RAM instead of mapping the file'},
+	{names: ['mlock'], text: 'keep the weights in RAM (needs a large enough ulimit -l)'},
 	{names: ['gpu'], value: 'BACKEND', text: 'auto, cuda, vulkan, metal or off (auto)'},
 	{names: ['system', 'sys'], value: 'TEXT', text: 'system prompt (none)'},
 	{names: ['prompt', 'p'], value: 'TEXT', text: 'answer this on stdout and exit, without a screen'},
@@ -173,6 +175,10 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 		gpu: oneOf(given, 'gpu', gpuChoices) ?? 'auto',
 		wanted: {
 			gpuLayers: gpuLayers(given),
+			cpuExpertLayers: 0,
+			// meow reads `--no-x` as x being false.
+			mmap: given.mmap !== false,
+			mlock: given.mlock === true,
 			contextSize:
 				text(given, 'ctx-size') === 'auto' ? 'auto' : (number(given, 'ctx-size', {least: 1, most: largestContext, whole: true}) ?? 'auto'),
 			cacheTypeK: oneOf(given, 'cache-type-k', cacheTypeNames) ?? 'f16',

@@ -102,6 +102,7 @@ export const connectEngine = (port: Port): {readonly engine: Engine; readonly fa
 		setConversation: verb('setConversation'),
 		answer: verb('answer'),
 		memory: verb('memory'),
+		dryRun: verb('dryRun'),
 		dispose: verb('dispose'),
 	};
 

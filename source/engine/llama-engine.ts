@@ -1,6 +1,8 @@
 import {availableParallelism} from 'node:os';
 import {
 	type ChatHistoryItem,
+	GgmlType,
+	GgufInsights,
 	getLlama,
 	InsufficientMemoryError,
 	type Llama,
@@ -10,6 +12,7 @@ import {
 	LlamaLogLevel,
 	type LlamaModel,
 	NoBinaryFoundError,
+	readGgufFileInfo,
 	type Token,
 } from 'node-llama-cpp';
 import {EngineError} from './engine-errors.js';
@@ -20,11 +23,14 @@ import type {
 	Backend,
 	CacheType,
 	Call,
+	DryRun,
 	Engine,
 	EngineMemory,
 	Loaded,
+	MemorySplit,
 	Message,
 	Sampling,
+	Settings,
 	WantedSettings,
 } from './types.js';
 
@@ -47,6 +53,10 @@ export const createLlamaEngine = (): Engine => {
 	let sequence: LlamaContextSequence | undefined;
 	let session: LlamaChatSession | undefined;
 	let history: ChatHistoryItem[] = [];
+	const dryRuns = new Map<string, Promise<DryRun>>();
+	let lastDryRun: Promise<unknown> = Promise.resolve();
+	/** The file that was last asked about. */
+	let file: {readonly path: string; readonly insights: Promise<GgufInsights>} | undefined;
 
 	const must = <T>(value: T | undefined, what: string): T => {
 		if (value === undefined) throw new EngineError('failed', `There is no ${what}.`);
@@ -160,6 +170,31 @@ export const createLlamaEngine = (): Engine => {
 		};
 	};
 
+	const dryRun = async (path: string, settings: Settings): Promise<DryRun> => {
+		const running = must(llama, 'engine');
+		if (file?.path !== path) file = {path, insights: readGgufFileInfo(path).then(info => GgufInsights.from(info, running))};
+		try {
+			const insights = await file.insights;
+			const fallbacks = log.fallbacks();
+			const weights = await insights.estimateModelResourceRequirementsV2({gpuLayers: settings.gpuLayers, useMmap: settings.mmap});
+			log.forgetComputeBuffers();
+			const context = await insights.estimateContextResourceRequirementsV2({
+				contextSize: settings.contextSize,
+				modelGpuLayers: settings.gpuLayers,
+				batchSize: Math.min(settings.batchSize, settings.contextSize),
+				sequences: 1,
+				kvCacheKeyType: GgmlType[ggmlType(settings.cacheTypeK)],
+				kvCacheValueType: GgmlType[ggmlType(settings.cacheTypeV)],
+				flashAttention: flash(settings),
+				useMmap: settings.mmap,
+			});
+			return {exact: log.fallbacks() === fallbacks, weights: toSplit(weights), context: toSplit(context), compute: log.computeBuffers()};
+		} catch (error) {
+			file = undefined;
+			throw explain(error, 'llama.cpp could not tell what this would take.');
+		}
+	};
+
 	return {
 		async start({gpu}) {
 			try {
@@ -169,7 +204,7 @@ export const createLlamaEngine = (): Engine => {
 					skipDownload: true,
 					progressLogs: false,
 					maxThreads: 0,
-					logLevel: LlamaLogLevel.warn,
+					logLevel: LlamaLogLevel.info,
 					logger: log.logger,
 				});
 			} catch (error) {
@@ -183,6 +218,10 @@ export const createLlamaEngine = (): Engine => {
 				throw explain(error, 'llama.cpp could not be loaded.');
 			}
 
+			// A dry run would log errors only, and what llama.cpp says of its compute buffers is said nowhere else. An internal of node-llama-cpp:
+			// should it go, breakdowns lose the line between cache and buffers, no more.
+			Object.assign(llama, {_createLogLevelOverride: () => () => {}});
+
 			const names = await llama.getGpuDeviceNames();
 			return {backend: names.length === 0 || llama.gpu === false ? 'cpu' : (llama.gpu as Backend), names};
 		},
@@ -195,6 +234,8 @@ export const createLlamaEngine = (): Engine => {
 					modelPath: path,
 					gpuLayers: settings.gpuLayers === 'auto' ? {fitContext: {contextSize: wantedContext(settings, undefined)}} : settings.gpuLayers,
 					defaultContextFlashAttention: flash(settings),
+					useMmap: settings.mmap,
+					useMlock: settings.mlock,
 					loadSignal: signal,
 					onLoadProgress: progress => onEvent?.({progress}),
 				});
@@ -281,6 +322,19 @@ export const createLlamaEngine = (): Engine => {
 
 		memory,
 
+		dryRun({path, settings}) {
+			const {threads: _, ...rest} = settings;
+			const key = JSON.stringify([path, rest]);
+			const known = dryRuns.get(key);
+			if (known) return known;
+			// One after the other: each reads what the log says while it runs.
+			const asked = lastDryRun.then(() => dryRun(path, settings));
+			lastDryRun = asked.catch(() => {});
+			dryRuns.set(key, asked);
+			asked.catch(() => dryRuns.delete(key));
+			return asked;
+		},
+
 		async dispose() {
 			await freeModel();
 			await llama?.dispose();
@@ -292,7 +346,13 @@ export const createLlamaEngine = (): Engine => {
 /** One core is left to the rest of the machine: compute threads spin, and wait for each other when one is held up. */
 const defaultThreads = (mathCores: number): number => Math.max(1, Math.min(mathCores, availableParallelism() - 1));
 
-const flash = ({flashAttention}: WantedSettings): 'auto' | boolean => (flashAttention === 'auto' ? 'auto' : flashAttention === 'on');
+const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: number}): MemorySplit => ({
+	vramBytes: gpuVram,
+	ramBytes: cpuRam,
+});
+
+const flash = ({flashAttention}: Pick<WantedSettings, 'flashAttention'>): 'auto' | boolean =>
+	flashAttention === 'auto' ? 'auto' : flashAttention === 'on';
 
 const wantedContext = ({contextSize}: WantedSettings, trained: number | undefined): number =>
 	contextSize === 'auto' ? Math.min(defaultContextSize, trained ?? defaultContextSize) : contextSize;

@@ -1,4 +1,5 @@
 import type {EngineErrorCode} from './engine-errors.js';
+import type {MemorySplit} from './types.js';
 
 export type Reason = {readonly code: EngineErrorCode; readonly why: string; readonly advice: string};
 
@@ -53,10 +54,18 @@ const reasons: ReadonlyArray<readonly [RegExp, (match: RegExpMatchArray) => Reas
 /** Keeps llama.cpp's last words, so that a failure can be explained: its calls only say that they failed. */
 export const createLlamaLog = () => {
 	let lines: string[] = [];
+	let fallbacks = 0;
+	let compute: MemorySplit | undefined;
 	return {
 		/** Never throws and never prints: what it lets through would land on the screen. */
 		logger(_level: string, message: string) {
 			lines.push(message);
+			if (message.includes('Falling back to estimation heuristic')) fallbacks++;
+			const [, buffer, size] = message.match(/(\S+)\s+compute buffer size =\s+([\d.]+) MiB/) ?? [];
+			if (!buffer) return;
+			const bytes = Number(size) * 1024 ** 2;
+			const isHost = buffer === 'CPU' || buffer.endsWith('_Host');
+			compute = {vramBytes: (compute?.vramBytes ?? 0) + (isHost ? 0 : bytes), ramBytes: (compute?.ramBytes ?? 0) + (isHost ? bytes : 0)};
 			if (lines.length > 200) lines = lines.slice(-100);
 		},
 		clear() {
@@ -71,6 +80,12 @@ export const createLlamaLog = () => {
 
 			return undefined;
 		},
+		computeBuffers: () => compute,
+		forgetComputeBuffers() {
+			compute = undefined;
+		},
+		/** How often a dry run failed and a rough formula answered instead. */
+		fallbacks: () => fallbacks,
 		tail: (count: number) =>
 			lines
 				.slice(-count)

@@ -1,19 +1,11 @@
 import {basename} from 'node:path';
 import type {ModelFacts} from '../engine/types.js';
+import type {LayerSizes} from '../planner/types.js';
 import type {GgufScalar, GgufTensor} from './gguf-header.js';
 import {fileTypeNames} from './gguf-types.js';
 import {printable} from './printable.js';
 
 export type Metadata = ReadonlyMap<string, GgufScalar>;
-
-/** Bytes of weights by where llama.cpp places them; the GPU takes whole blocks from the last one down, and the output before them. */
-export type LayerSizes = {
-	/** Embeddings, which always stay on the CPU. */
-	readonly inputBytes: number;
-	/** `expertBytes` is the part of `bytes` that can stay on the CPU while the rest of the block is on the GPU. */
-	readonly blocks: ReadonlyArray<{readonly bytes: number; readonly expertBytes: number}>;
-	readonly outputBytes: number;
-};
 
 /** `LLM_FFN_EXPS_REGEX` in llama.cpp's `common.h`: what `--n-cpu-moe` keeps on the CPU. */
 const expertTensor = /\.ffn_(?:up|down|gate|gate_up)_(?:ch|)exps/;

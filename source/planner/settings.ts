@@ -3,8 +3,11 @@ import {type CacheType, cacheTypeNames, type FlashAttention, type ModelFacts, ty
 /** What applying a change of settings needs, from cheapest to dearest. */
 export type ReloadStep = 'nothing' | 'context' | 'model';
 
+/** What decides where the weights are. */
+const placement = ['gpuLayers', 'cpuExpertLayers', 'mmap', 'mlock'] as const;
+
 export const stepBetween = (applied: Settings, pending: Settings): ReloadStep => {
-	if (applied.gpuLayers !== pending.gpuLayers) return 'model';
+	if (placement.some(key => applied[key] !== pending[key])) return 'model';
 	const keys = Object.keys(applied) as Array<keyof Settings>;
 	return keys.some(key => applied[key] !== pending[key]) ? 'context' : 'nothing';
 };
@@ -34,6 +37,8 @@ export const settingNames: readonly SettingName[] = [
 	'batchSize',
 	'threads',
 	'flashAttention',
+	'mmap',
+	'mlock',
 ];
 
 export type Move = 'less' | 'more' | 'muchLess' | 'muchMore' | 'least' | 'most';
@@ -89,6 +94,11 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 			return moved(name, moveNumber(settings.threads, move, 1, limits.threads, 4));
 		case 'flashAttention':
 			return moved(name, moveAmong(flashAttentionChoices, settings.flashAttention, move));
+		case 'mmap':
+		case 'mlock':
+			return moved(name, moveAmong([false, true], settings[name], move));
+		case 'cpuExpertLayers':
+			return settings; // until something can place them
 	}
 };
 

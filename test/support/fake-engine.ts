@@ -14,6 +14,9 @@ export const baseSettings: Settings = {
 	batchSize: 512,
 	threads: 4,
 	flashAttention: 'auto',
+	cpuExpertLayers: 0,
+	mmap: true,
+	mlock: false,
 };
 
 export const wantedAuto: WantedSettings = {...baseSettings, gpuLayers: 'auto', contextSize: 'auto', threads: 'auto'};
@@ -133,6 +136,17 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 				vram: device.backend === 'cpu' ? undefined : {totalBytes: 12 * gib, usedBytes: 10 * gib},
 				ownVramBytes: 9 * gib,
 				ownRamBytes: gib,
+			};
+		},
+		async dryRun({settings}) {
+			calls.push('dryRun');
+			const onGpu = device.backend === 'cpu' ? 0 : settings.gpuLayers / 81;
+			const cacheBytes = settings.contextSize * 320 * 1024 * (settings.cacheTypeK === 'f16' ? 1 : 0.53);
+			return {
+				exact: true,
+				weights: {vramBytes: 40 * gib * onGpu, ramBytes: 40 * gib * (1 - onGpu)},
+				context: {vramBytes: cacheBytes * onGpu, ramBytes: cacheBytes * (1 - onGpu)},
+				compute: {vramBytes: 0, ramBytes: 0},
 			};
 		},
 		async dispose() {

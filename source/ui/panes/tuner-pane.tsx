@@ -24,33 +24,40 @@ type TunerViewProps = {
 
 const labels: Record<SettingName, string> = {
 	gpuLayers: 'GPU layers',
+	cpuExpertLayers: 'Experts on CPU',
 	contextSize: 'Context',
-	cacheTypeK: 'KV cache K',
+	cacheTypeK: 'KV K',
 	cacheTypeV: 'V',
 	batchSize: 'Batch',
 	threads: 'Threads',
-	flashAttention: 'Flash attention',
+	flashAttention: 'Flash attn',
+	mmap: 'mmap',
+	mlock: 'mlock',
 };
 
 const lines: ReadonlyArray<readonly SettingName[]> = [
 	['gpuLayers'],
-	['contextSize', 'cacheTypeK', 'cacheTypeV'],
-	['batchSize', 'threads', 'flashAttention'],
+	['contextSize', 'cacheTypeK', 'cacheTypeV', 'batchSize'],
+	['threads', 'flashAttention', 'mmap', 'mlock'],
 ];
 
 /** Widest value of each setting, so that nothing moves when a value does. */
 const valueWidths: Record<SettingName, number> = {
 	gpuLayers: 3,
+	cpuExpertLayers: 3,
 	contextSize: 9,
 	cacheTypeK: 4,
 	cacheTypeV: 4,
-	batchSize: 9,
-	threads: 4,
+	batchSize: 5,
+	threads: 9,
 	flashAttention: 4,
+	mmap: 3,
+	mlock: 3,
 };
 
 const valueText = (settings: Settings, name: SettingName): string => {
 	const value = settings[name];
+	if (typeof value === 'boolean') return value ? 'on' : 'off';
 	return typeof value === 'number' ? count(value) : value;
 };
 

@@ -1,0 +1,79 @@
+import type {DryRun, Settings} from '../engine/types.js';
+
+/** Bytes of weights by where llama.cpp places them; the GPU takes whole blocks from the last one down, after the output. */
+export type LayerSizes = {
+	/** Embeddings, which always stay on the CPU. */
+	readonly inputBytes: number;
+	/** `expertBytes` is the part of `bytes` that can stay on the CPU while the rest of the block is on the GPU. */
+	readonly blocks: ReadonlyArray<{readonly bytes: number; readonly expertBytes: number}>;
+	readonly outputBytes: number;
+};
+
+/** What the planner has to know of a model file besides what is shown of it. */
+export type ModelWeights = {
+	readonly sizes: LayerSizes;
+	/** Share of the experts that a token uses, 0 to 1; 1: a dense model. */
+	readonly activeExperts: number;
+	readonly parameters: number;
+};
+
+/** What there is to plan with; undefined: there is no device, or it could not be read. */
+export type Machine = {
+	readonly vram: Memory | undefined;
+	readonly ram: Memory | undefined;
+};
+
+export type Memory = {
+	readonly totalBytes: number;
+	/** Held by other programs now. */
+	readonly otherBytes: number;
+	/** The most that vramble may take of it itself; undefined: what others leave. */
+	readonly budgetBytes: number | undefined;
+};
+
+/** How fast this machine is, measured; undefined: not known yet. Bytes per second, milliseconds. */
+export type Speeds = {
+	readonly gpuBytesPerSecond: number | undefined;
+	readonly cpuBytesPerSecond: number | undefined;
+	/** Per token, whatever the model: sampling, graph, hand-overs. */
+	readonly overheadMs: number;
+};
+
+/** `tight`: less than the margin is left. `paging`: the weights do not stay in RAM, the disk is read for every token. */
+export type Verdict = 'fits' | 'tight' | 'does not fit' | 'paging';
+
+/** Bytes by what they are for. */
+export type Breakdown = {readonly weights: number; readonly cache: number; readonly compute: number; readonly driver: number};
+
+export type Plan = {
+	readonly settings: Settings;
+	/** false: from tensor sizes alone, or the engine fell back to its rough formula. */
+	readonly exact: boolean;
+	readonly vramBytes: number;
+	readonly ramBytes: number;
+	readonly breakdown: {readonly vram: Breakdown; readonly ram: Breakdown};
+	readonly vramVerdict: Verdict;
+	readonly ramVerdict: Verdict;
+	/** The worse of the two. */
+	readonly verdict: Verdict;
+	/** Below 0: over the limit. undefined: no device. */
+	readonly vramLeftBytes: number | undefined;
+	readonly ramLeftBytes: number | undefined;
+	readonly tokensPerSecond: number | undefined;
+	readonly promptTokensPerSecond: number | undefined;
+};
+
+/** Asks the engine; cached by settings. */
+export type AskDryRun = (settings: Settings) => Promise<DryRun>;
+
+export type Advice = {
+	/** A plain sentence without its effect: "context 16,384 → 8,192". */
+	readonly text: string;
+	/** Bytes of VRAM it frees; undefined: that is not its point. */
+	readonly freesVramBytes: number | undefined;
+	readonly moreLayers: number | undefined;
+	/** What it makes of the speed, in tokens per second. */
+	readonly tokensPerSecond: number | undefined;
+	/** Settings that do it; undefined: it takes another file or another machine. */
+	readonly settings: Settings | undefined;
+};
