@@ -56,6 +56,24 @@ export const createChatStore = ({engine, rate, sampling, system, maxTokens}: Opt
 		void answerNext();
 	};
 
+	/** Stops the answer that is being written, and nothing else. */
+	const stopAnswer = () => {
+		const {name} = engine.get().phase;
+		if (name === 'processing' || name === 'writing') engine.cancel();
+	};
+
+	/** Where nothing changes the engine is not told, which would cost it all that it has evaluated. */
+	const revise = async (event: ChatEvent) => {
+		const before = store.get();
+		tell(event);
+		if (store.get() === before) return;
+		try {
+			await engine.setConversation(conversation);
+		} catch (error) {
+			if (!isAborted(error)) tell({type: 'noted', text: describeError(error), tone: 'error'});
+		}
+	};
+
 	const unsubscribe = engine.subscribe(() => void answerNext());
 
 	return {
@@ -72,25 +90,19 @@ export const createChatStore = ({engine, rate, sampling, system, maxTokens}: Opt
 			tell({type: 'noted', text, tone});
 		},
 		async clear() {
-			tell({type: 'cleared'});
-			await engine.setConversation(conversation());
+			stopAnswer();
+			await revise({type: 'cleared'});
 		},
-		async restore() {
-			tell({type: 'restored'});
-			await engine.setConversation(conversation());
-		},
+		restore: async () => revise({type: 'restored'}),
 		/** Takes the last question and its answer back and asks it again. */
 		async retry() {
 			const last = store.get().messages.findLast(({role}) => role === 'user');
 			if (!last) return;
-			tell({type: 'withdrawn', from: last.id});
-			await engine.setConversation(conversation());
+			stopAnswer();
+			await revise({type: 'withdrawn', from: last.id});
 			this.send(last.text);
 		},
-		async instruct(text: string | undefined) {
-			tell({type: 'instructed', system: text});
-			await engine.setConversation(conversation());
-		},
+		instruct: async (text: string | undefined) => revise({type: 'instructed', system: text}),
 		dispose: unsubscribe,
 	};
 };

@@ -40,10 +40,7 @@ export const flags = [
 ] as const satisfies readonly Flag[];
 
 type FlagName = (typeof flags)[number]['names'][0];
-/** As meow gives them, in camel case. */
-export type GivenFlags = Readonly<Record<string, unknown>>;
-
-const camelCase = (name: string) => name.replaceAll(/-(\w)/g, (_match, letter: string) => letter.toUpperCase());
+export type GivenFlags = Readonly<Partial<Record<FlagName, string | true>>>;
 
 const dashed = (name: string) => (name.length > 3 || name.includes('-') ? `--${name}` : `-${name}`);
 
@@ -61,13 +58,13 @@ const unknownFlag = (given: string): UsageError => {
 };
 
 /**
-Writes the arguments as meow reads them: `-ngl 12` as `--gpu-layers=12`. A flag that wants a value takes the next argument whatever it looks like
+Takes the flags out of the arguments. A flag that wants a value takes the next argument whatever it looks like
 (`-c -5` is a wrong number, not an unknown flag).
 
 @throws UsageError
 */
-export const normalizeArguments = (argv: readonly string[]): string[] => {
-	const known: string[] = [];
+export const readArguments = (argv: readonly string[]): {readonly given: GivenFlags; readonly positional: readonly string[]} => {
+	const given: Partial<Record<FlagName, string | true>> = {};
 	const positional: string[] = [];
 	const rest = [...argv];
 	for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
@@ -86,25 +83,20 @@ export const normalizeArguments = (argv: readonly string[]): string[] => {
 		if (!flag) throw unknownFlag(argument.split('=')[0] ?? argument);
 		if (flag.value === undefined) {
 			if (inline !== undefined) throw new UsageError(`${dashed(name)} takes no value.`);
-			known.push(`--${flag.names[0]}`);
+			given[flag.names[0]] = true;
 			continue;
 		}
 
 		const value = inline ?? rest.shift();
 		if (value === undefined) throw new UsageError(`${dashed(name)} needs a value: ${flag.value}.`);
-		known.push(`--${flag.names[0]}=${value}`);
+		given[flag.names[0]] = value;
 	}
 
-	return [...known, '--', ...positional];
+	return {given, positional};
 };
 
-/** The same table for meow. */
-export const meowFlags = Object.fromEntries(
-	flags.map(({names: [name], ...flag}: Flag) => [camelCase(name), {type: flag.value === undefined ? 'boolean' : 'string'}] as const),
-) as Record<string, {type: 'boolean' | 'string'}>;
-
 const text = (given: GivenFlags, name: FlagName): string | undefined => {
-	const value = given[camelCase(name)];
+	const value = given[name];
 	return typeof value === 'string' ? value : undefined;
 };
 
@@ -176,8 +168,7 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 		wanted: {
 			gpuLayers: gpuLayers(given),
 			cpuExpertLayers: 0,
-			// meow reads `--no-x` as x being false.
-			mmap: given.mmap !== false,
+			mmap: given['no-mmap'] !== true,
 			mlock: given.mlock === true,
 			contextSize:
 				text(given, 'ctx-size') === 'auto' ? 'auto' : (number(given, 'ctx-size', {least: 1, most: largestContext, whole: true}) ?? 'auto'),

@@ -49,13 +49,13 @@ export const serveEngine = (engine: Engine, port: Port): void => {
 
 type Pending = {readonly resolve: (result: unknown) => void; readonly reject: (error: unknown) => void; readonly call: Call<unknown>};
 
-/** The engine at the other end of the port. `fail` rejects everything that is under way: the other end is gone. */
-export const connectEngine = (port: Port): {readonly engine: Engine; readonly fail: (error: EngineError) => void} => {
+/** The engine at the other end of a port, which is opened when something is asked. `fail` rejects everything that is under way: the other end is gone. */
+export const connectEngine = (openPort: () => Port): {readonly engine: Engine; readonly fail: (error: EngineError) => void} => {
 	const pending = new Map<number, Pending>();
 	let lastId = 0;
 	let failure: EngineError | undefined;
 
-	port.on('message', message => {
+	const listen = (message: unknown) => {
 		const told = message as Told;
 		const asked = pending.get(told.id);
 		if (!asked) return;
@@ -67,7 +67,17 @@ export const connectEngine = (port: Port): {readonly engine: Engine; readonly fa
 		pending.delete(told.id);
 		if ('error' in told) asked.reject(new EngineError(told.error.code, told.error.message, told.error));
 		else asked.resolve(told.result);
-	});
+	};
+
+	let opened: Port | undefined;
+	const port = (): Port => {
+		if (!opened) {
+			opened = openPort();
+			opened.on('message', listen);
+		}
+
+		return opened;
+	};
 
 	const verb =
 		(name: Verb) =>
@@ -77,7 +87,7 @@ export const connectEngine = (port: Port): {readonly engine: Engine; readonly fa
 				if (call.signal?.aborted) throw new EngineError('aborted', 'Stopped.');
 				lastId++;
 				const id = lastId;
-				const abort = () => port.postMessage({id, abort: true} satisfies Asked);
+				const abort = () => port().postMessage({id, abort: true} satisfies Asked);
 				call.signal?.addEventListener('abort', abort, {once: true});
 				const settled = <T>(settle: (value: T) => void) => {
 					return (value: T) => {
@@ -87,7 +97,7 @@ export const connectEngine = (port: Port): {readonly engine: Engine; readonly fa
 				};
 
 				pending.set(id, {resolve: settled(resolve as (result: unknown) => void), reject: settled(reject), call});
-				port.postMessage({id, verb: name, request} satisfies Asked);
+				port().postMessage({id, verb: name, request} satisfies Asked);
 			});
 
 	const engine: Engine = {

@@ -136,8 +136,12 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 		return tokens;
 	};
 
+	/** What could not even begin (the engine is being closed, there is no room for the temporary file) is an outcome too. */
+	const attempt = async (work: (signal: AbortSignal) => Promise<Outcome>): Promise<Outcome> =>
+		exclusively(work).catch(error => ({ok: false, failure: toFailure(error)}));
+
 	const load = async (model: ModelFacts, wanted: WantedSettings, conversation: Conversation): Promise<Outcome> =>
-		exclusively(async signal => {
+		attempt(async signal => {
 			const report = reporter('loading');
 			report('llama.cpp');
 			change({model, applied: undefined, previous: undefined, contextUsed: 0});
@@ -185,7 +189,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 	const sameCache = (a: Settings, b: Settings) => a.cacheTypeK === b.cacheTypeK && a.cacheTypeV === b.cacheTypeV;
 
 	const apply = async (wanted: Settings): Promise<Outcome> =>
-		exclusively(async signal => {
+		attempt(async signal => {
 			const {applied: before, previous, model, contextUsed} = store.get();
 			if (!before || !model) throw new EngineError('failed', 'No model is loaded.');
 			const step = stepBetween(before, wanted);
@@ -263,10 +267,10 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 		cancel() {
 			current?.controller.abort();
 		},
-		/** Forgets the conversation, or replaces it. */
-		setConversation: async (conversation: Conversation) =>
+		/** Forgets the conversation, or replaces it. Asked for when its turn has come: the answer before it belongs to it. */
+		setConversation: async (conversation: () => Conversation) =>
 			exclusively(async () => {
-				await engine.setConversation(conversation);
+				await engine.setConversation(conversation());
 				change({contextUsed: 0});
 			}),
 		memory: () => engine.memory(),

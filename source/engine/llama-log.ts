@@ -60,13 +60,13 @@ export const createLlamaLog = () => {
 		/** Never throws and never prints: what it lets through would land on the screen. */
 		logger(_level: string, message: string) {
 			lines.push(message);
+			if (lines.length > 200) lines = lines.slice(-100);
 			if (message.includes('Falling back to estimation heuristic')) fallbacks++;
 			const [, buffer, size] = message.match(/(\S+)\s+compute buffer size =\s+([\d.]+) MiB/) ?? [];
 			if (!buffer) return;
 			const bytes = Number(size) * 1024 ** 2;
 			const isHost = buffer === 'CPU' || buffer.endsWith('_Host');
 			compute = {vramBytes: (compute?.vramBytes ?? 0) + (isHost ? 0 : bytes), ramBytes: (compute?.ramBytes ?? 0) + (isHost ? bytes : 0)};
-			if (lines.length > 200) lines = lines.slice(-100);
 		},
 		clear() {
 			lines = [];

@@ -1,3 +1,5 @@
+import type {ModelWeights} from '../planner/types.js';
+
 /**
 The port between vramble and its engine. Everything that crosses it can be sent as a message (the screen runs the engine on a worker thread),
 so handles stay behind it; sizes are bytes, times milliseconds, ratios 0 to 1.
@@ -56,6 +58,7 @@ export type ModelFacts = {
 	readonly trainedContext: number | undefined;
 	/** Layers with experts; 0: a dense model. */
 	readonly expertLayers: number;
+	readonly weights: ModelWeights;
 };
 
 /** llama.cpp's own accounting of what this process holds, and what the device says of itself. */

@@ -43,6 +43,9 @@ export const modelFacts = (path: string, sizeBytes: number, metadata: Metadata, 
 	const blocks = positiveNumber(metadata.get(`${architecture}.block_count`));
 	if (architecture === undefined || blocks === undefined || blocks > mostBlocks) return undefined;
 	const quantization = fileTypeNames.get(Number(metadata.get('general.file_type') ?? -1)) ?? commonType(tensors);
+	const sizes = layerSizes(tensors);
+	const experts = positiveNumber(metadata.get(`${architecture}.expert_count`));
+	const usedExperts = positiveNumber(metadata.get(`${architecture}.expert_used_count`));
 	return {
 		path,
 		name: nameOfFile(path, quantization),
@@ -51,7 +54,12 @@ export const modelFacts = (path: string, sizeBytes: number, metadata: Metadata, 
 		sizeBytes,
 		layers: blocks + 1,
 		trainedContext: positiveNumber(metadata.get(`${architecture}.context_length`)),
-		expertLayers: layerSizes(tensors).blocks.filter(({expertBytes}) => expertBytes > 0).length,
+		expertLayers: sizes.blocks.filter(({expertBytes}) => expertBytes > 0).length,
+		weights: {
+			sizes,
+			activeExperts: experts && usedExperts ? Math.min(1, usedExperts / experts) : 1,
+			parameters: tensors.reduce((total, {dimensions}) => total + dimensions.reduce((product, length) => product * length, 1), 0),
+		},
 	};
 };
 

@@ -298,7 +298,7 @@ describe('facts', () => {
 	test('of the guide model', async () => {
 		const {facts, parts} = await checkModelFile('models/guide.gguf', {architectures: new Set(['llama'])});
 		expect(parts).toEqual(['models/guide.gguf']);
-		expect(facts).toEqual({
+		expect(facts).toMatchObject({
 			path: 'models/guide.gguf',
 			name: 'guide',
 			architecture: 'llama',
@@ -307,7 +307,10 @@ describe('facts', () => {
 			layers: 13,
 			trainedContext: 2048,
 			expertLayers: 0,
+			weights: {activeExperts: 1},
 		});
+		expect(facts.weights.parameters / 1e6).toBeCloseTo(5.4, 1);
+		expect(facts.weights.sizes.blocks).toHaveLength(12);
 	});
 
 	test.each([
