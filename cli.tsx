@@ -94,6 +94,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		{
 			gpu: options.gpu,
 			wanted: options.wanted,
+			budgets: {vram: undefined, ram: undefined},
 			sampling: model => samplingFor(options, model?.path, guidePath),
 			system: options.system,
 			maxTokens: options.maxTokens,

@@ -5,7 +5,10 @@ import {createEngineStore, type EngineStore, type Failure, type Outcome} from '.
 import type {Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
+import {vramOf} from './monitor/vram.js';
+import {type Budgets, machineOf} from './planner/machine.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
+import {settleLayers} from './planner/settle.js';
 
 /** The outside world, as arguments. */
 export type Ports = {
@@ -23,6 +26,7 @@ export type Ports = {
 export type Options = {
 	readonly gpu: GpuChoice;
 	readonly wanted: WantedSettings;
+	readonly budgets: Budgets;
 	readonly sampling: (model: ModelFacts | undefined) => Sampling;
 	readonly system: string | undefined;
 	readonly maxTokens: number | undefined;
@@ -48,7 +52,6 @@ const sentence = ({message, why, advice}: Failure) => [message, why, advice].fil
 
 export const createServices = (ports: Ports, options: Options): Services => {
 	const engine = createEngineStore({engine: ports.engine, gpu: options.gpu, temporaryFile: ports.temporaryFile});
-	const plan = createPlanStore(engine, ports.threads);
 	const rate = createTokenRate();
 	const chat = createChatStore({
 		engine,
@@ -60,6 +63,9 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	const monitor = createMonitorStore({
 		probes: {...ports.probes, engineMemory: async () => (engine.get().device ? engine.memory() : undefined)},
 	});
+
+	const driverBytes = () => 0;
+	const plan = createPlanStore({engine, monitor, budgets: options.budgets, threads: ports.threads, speeds: () => undefined, driverBytes});
 
 	const tellOutcome = (outcome: Outcome, what: string) => {
 		if (outcome.ok) return;
@@ -93,7 +99,20 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const {model: before, applied: beforeSettings} = engine.get();
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
-		const outcome = await engine.load(model, options.wanted, chat.conversation());
+		const settle = async (wanted: WantedSettings, signal: AbortSignal) => {
+			const readings = {...monitor.get(), vram: vramOf(await engine.memory())};
+			const machine = machineOf(readings, plan.get().budgets);
+			await engine.capVram(machine.vram?.budgetBytes);
+			return settleLayers(wanted, {
+				model,
+				machine,
+				driverBytes: driverBytes(),
+				dryRun: settings => engine.dryRun(model.path, settings),
+				signal,
+			});
+		};
+
+		const outcome = await engine.load(model, options.wanted, chat.conversation(), settle);
 		const applied = engine.get().applied;
 		if (outcome.ok) {
 			if (applied) warnAbout(model, applied, options.wanted);

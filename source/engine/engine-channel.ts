@@ -113,6 +113,7 @@ export const connectEngine = (openPort: () => Port): {readonly engine: Engine; r
 		answer: verb('answer'),
 		memory: verb('memory'),
 		dryRun: verb('dryRun'),
+		capVram: verb('capVram'),
 		dispose: verb('dispose'),
 	};
 

@@ -19,7 +19,7 @@ import type {
 /** What went wrong, as plain values. */
 export type Failure = Pick<EngineError, 'code' | 'message' | 'why' | 'advice'>;
 
-export type Step = 'llama.cpp' | 'saving' | 'weights' | 'context' | 'restoring' | 'evaluating';
+export type Step = 'llama.cpp' | 'fitting' | 'saving' | 'weights' | 'context' | 'restoring' | 'evaluating';
 type Work = {readonly step: Step; readonly progress: number | undefined; readonly remainingMs: number | undefined};
 
 export type Phase =
@@ -140,7 +140,13 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 	const attempt = async (work: (signal: AbortSignal) => Promise<Outcome>): Promise<Outcome> =>
 		exclusively(work).catch(error => ({ok: false, failure: toFailure(error)}));
 
-	const load = async (model: ModelFacts, wanted: WantedSettings, conversation: Conversation): Promise<Outcome> =>
+	/** `settle` may replace what is wanted when the memory of the model before is free again. */
+	const load = async (
+		model: ModelFacts,
+		wanted: WantedSettings,
+		conversation: Conversation,
+		settle: (wanted: WantedSettings, signal: AbortSignal) => Promise<WantedSettings> = async given => given,
+	): Promise<Outcome> =>
 		attempt(async signal => {
 			const report = reporter('loading');
 			report('llama.cpp');
@@ -149,9 +155,11 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				await start();
 				await engine.freeModel();
 				await engine.setConversation(conversation);
-				const layers = wanted.gpuLayers === 'auto' ? 'auto' : Math.min(wanted.gpuLayers, model.layers);
-				await loadWeights(model.path, {...wanted, gpuLayers: layers}, report, signal);
-				const applied = await makeContext({...wanted, gpuLayers: layers}, report, signal);
+				report('fitting');
+				const settled = await settle(wanted, signal);
+				const layers = settled.gpuLayers === 'auto' ? 'auto' : Math.min(settled.gpuLayers, model.layers);
+				await loadWeights(model.path, {...settled, gpuLayers: layers}, report, signal);
+				const applied = await makeContext({...settled, gpuLayers: layers}, report, signal);
 				const contextUsed = conversation.messages.length > 0 ? await replay(report, signal) : 0;
 				change({phase: {name: 'ready'}, applied, contextUsed});
 				return {ok: true};
@@ -274,6 +282,14 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				change({contextUsed: 0});
 			}),
 		memory: () => engine.memory(),
+		dryRun: async (path: string, settings: Settings) => {
+			await start();
+			return engine.dryRun({path, settings});
+		},
+		capVram: async (bytes: number | undefined) => {
+			await start();
+			await engine.capVram({bytes});
+		},
 		dispose(): Promise<void> {
 			disposed ??= (async () => {
 				current?.controller.abort();

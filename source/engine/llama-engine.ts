@@ -15,6 +15,7 @@ import {
 	readGgufFileInfo,
 	type Token,
 } from 'node-llama-cpp';
+import {wantedContext} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import {createLlamaLog} from './llama-log.js';
 import type {
@@ -33,9 +34,6 @@ import type {
 	Settings,
 	WantedSettings,
 } from './types.js';
-
-/** Tokens of context that a model gets where nobody said how many. */
-const defaultContextSize = 8192;
 
 const ggmlType = (type: CacheType) => type.toUpperCase() as Uppercase<CacheType>;
 
@@ -232,7 +230,10 @@ export const createLlamaEngine = (): Engine => {
 			try {
 				model = await running.loadModel({
 					modelPath: path,
-					gpuLayers: settings.gpuLayers === 'auto' ? {fitContext: {contextSize: wantedContext(settings, undefined)}} : settings.gpuLayers,
+					gpuLayers:
+						settings.gpuLayers === 'auto'
+							? {fitContext: {contextSize: wantedContext(settings.contextSize, undefined)}}
+							: settings.gpuLayers,
 					defaultContextFlashAttention: flash(settings),
 					useMmap: settings.mmap,
 					useMlock: settings.mlock,
@@ -247,7 +248,7 @@ export const createLlamaEngine = (): Engine => {
 		async createContext({settings}, {signal} = {}): Promise<Loaded> {
 			const loaded = must(model, 'model');
 			log.clear();
-			const contextSize = wantedContext(settings, loaded.trainContextSize);
+			const contextSize = wantedContext(settings.contextSize, loaded.trainContextSize);
 			const threads = settings.threads === 'auto' ? defaultThreads(loaded.llama.cpuMathCores) : settings.threads;
 			try {
 				context = await loaded.createContext({
@@ -335,6 +336,8 @@ export const createLlamaEngine = (): Engine => {
 			return asked;
 		},
 
+		capVram: async ({bytes}) => must(llama, 'engine').setVramCap(bytes ?? null),
+
 		async dispose() {
 			await freeModel();
 			await llama?.dispose();
@@ -353,6 +356,3 @@ const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: 
 
 const flash = ({flashAttention}: Pick<WantedSettings, 'flashAttention'>): 'auto' | boolean =>
 	flashAttention === 'auto' ? 'auto' : flashAttention === 'on';
-
-const wantedContext = ({contextSize}: WantedSettings, trained: number | undefined): number =>
-	contextSize === 'auto' ? Math.min(defaultContextSize, trained ?? defaultContextSize) : contextSize;

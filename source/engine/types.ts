@@ -153,6 +153,8 @@ export type Engine = {
 	memory(): Promise<EngineMemory>;
 	/** Asks llama.cpp what settings would take. Costs some 0.2 s for a layer count that was not asked about lately, 0.03 s for a context. */
 	dryRun(request: {readonly path: string; readonly settings: Settings}): Promise<DryRun>;
+	/** The most VRAM that llama.cpp may take from now on; undefined: what there is. */
+	capVram(request: {readonly bytes: number | undefined}): Promise<void>;
 	/** Frees everything in order. Nothing can be asked afterwards. */
 	dispose(): Promise<void>;
 };

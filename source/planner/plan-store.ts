@@ -1,54 +1,208 @@
 import type {EngineStore} from '../engine/engine-store.js';
-import type {Settings} from '../engine/types.js';
-import {createStore} from '../lib/store.js';
+import type {DryRun, MemorySplit, ModelFacts, Settings} from '../engine/types.js';
+import type {Size} from '../lib/size.js';
+import {createStore, type ReadableStore} from '../lib/store.js';
+import type {Readings} from '../monitor/types.js';
+import {type BindingLimit, fitLayers} from './fit.js';
+import {type Budgets, machineOf} from './machine.js';
+import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
 import {type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
+import type {Plan, Speeds} from './types.js';
 
 export type PlanState = {
 	/** What the tuner shows; undefined: nothing was moved since the last change was applied. */
 	readonly pending: Settings | undefined;
+	/** What the tuner's settings will take; `exact` is false until the dry run has answered. */
+	readonly plan: Plan | undefined;
+	/** What applying them would add to what is taken now, or free (below 0). */
+	readonly added: MemorySplit | undefined;
+	readonly budgets: Budgets;
+	/** What keeps the last fit from being better; forgotten when something else is moved. */
+	readonly binding: BindingLimit | undefined;
+	readonly isFitting: boolean;
 };
 
-/** The settings that the user has moved but not applied. */
-export const createPlanStore = (engine: EngineStore, threads: number) => {
-	const store = createStore<PlanState>({pending: undefined});
-	const show = (pending: Settings | undefined) => store.update(state => (state.pending === pending ? state : {pending}));
-	const setPending = (pending: Settings) => {
+type Options = {
+	readonly engine: EngineStore;
+	readonly monitor: ReadableStore<Readings>;
+	readonly budgets: Budgets;
+	/** Threads that this machine can run at once. */
+	readonly threads: number;
+	readonly speeds: () => Speeds | undefined;
+	/** What the driver takes beyond llama.cpp's own numbers, learned from real loads. */
+	readonly driverBytes: () => number;
+};
+
+/** A held-down arrow key repeats 30 times a second: the dry run waits until it rests. */
+const restMs = 120;
+/** Then the settings one step away are asked about, one by one, as long as nothing else is going on. */
+const idleMs = 600;
+
+const keyOf = ({threads: _, ...rest}: Settings): string => JSON.stringify(rest);
+const isSame = (a: Settings, b: Settings): boolean => (Object.keys(a) as SettingName[]).every(name => a[name] === b[name]);
+
+/** The settings that the user has moved but not applied, and what they would take. */
+export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driverBytes}: Options) => {
+	const store = createStore<PlanState>({
+		pending: undefined,
+		plan: undefined,
+		added: undefined,
+		budgets,
+		binding: undefined,
+		isFitting: false,
+	});
+	const change = (part: Partial<PlanState>) =>
+		store.update(state =>
+			(Object.keys(part) as Array<keyof PlanState>).every(key => Object.is(part[key], state[key])) ? state : {...state, ...part},
+		);
+
+	let dryRuns = new Map<string, Known>();
+	let model: ModelFacts | undefined;
+	let timer: NodeJS.Timeout | undefined;
+
+	const limits = (): Limits | undefined => {
+		const {model: loaded, device} = engine.get();
+		return loaded && device ? limitsOf(loaded, device.backend !== 'cpu', threads) : undefined;
+	};
+
+	const ask = async (facts: ModelFacts, settings: Settings): Promise<DryRun> => {
+		const known = dryRuns.get(keyOf(settings));
+		if (known) return known.dryRun;
+		const dryRun = await engine.dryRun(facts.path, settings);
+		if (facts === model) dryRuns.set(keyOf(settings), {settings, dryRun});
+		return dryRun;
+	};
+
+	const basis = (facts: ModelFacts) => ({
+		weights: facts.weights,
+		machine: machineOf(monitor.get(), store.get().budgets),
+		speeds: speeds(),
+		driverBytes: driverBytes(),
+	});
+
+	const planFor = async (facts: ModelFacts, settings: Settings): Promise<Plan> =>
+		planOf({settings, dryRun: await ask(facts, settings), ...basis(facts)});
+
+	const shown = (): {readonly facts: ModelFacts; readonly settings: Settings} | undefined => {
+		const {model: facts, applied} = engine.get();
+		const settings = store.get().pending ?? applied;
+		return facts && settings && {facts, settings};
+	};
+
+	const show = (plan: Plan, facts: ModelFacts) => {
+		const now = engine.get().applied;
+		const known = now && dryRuns.get(keyOf(now));
+		const taken = known && planOf({settings: now, dryRun: known.dryRun, ...basis(facts)});
+		const added = store.get().pending && taken && {vramBytes: plan.vramBytes - taken.vramBytes, ramBytes: plan.ramBytes - taken.ramBytes};
+		change({plan, added});
+	};
+
+	const isFree = () => engine.get().phase.name === 'ready';
+
+	const askNeighbours = async () => {
+		const bounds = limits();
+		const now = shown();
+		if (!now || !bounds) return;
+		for (const name of ['gpuLayers', 'contextSize'] as const) {
+			for (const move of ['more', 'less'] as const) {
+				if (!isFree() || shown()?.settings !== now.settings) return;
+				await ask(now.facts, moveSetting(now.settings, name, move, bounds)).catch(() => {});
+			}
+		}
+	};
+
+	/** At once from what is known, and exactly as soon as the keys rest and the engine has answered. */
+	const preview = () => {
+		clearTimeout(timer);
+		const now = shown();
+		if (!now) {
+			change({plan: undefined, added: undefined});
+			return;
+		}
+
+		const known = dryRuns.get(keyOf(now.settings));
+		if (known) {
+			show(planOf({settings: now.settings, dryRun: known.dryRun, ...basis(now.facts)}), now.facts);
+			timer = setTimeout(askNeighbours, idleMs);
+			timer.unref();
+			return;
+		}
+
+		const near = nearestKnown(now.settings, [...dryRuns.values()]);
+		if (near) show(estimateOf({settings: now.settings, known: near, ...basis(now.facts)}), now.facts);
+		timer = setTimeout(() => void ask(now.facts, now.settings).then(preview, () => {}), restMs);
+		timer.unref();
+	};
+
+	const setPending = (settings: Settings | undefined, binding?: BindingLimit) => {
 		const {applied} = engine.get();
-		const isApplied = applied !== undefined && (Object.keys(applied) as SettingName[]).every(name => applied[name] === pending[name]);
-		show(isApplied ? undefined : pending);
+		change({pending: settings && applied && isSame(applied, settings) ? undefined : settings, binding});
+		preview();
 	};
 
 	let applied = engine.get().applied;
-	const unsubscribe = engine.subscribe(() => {
-		const next = engine.get().applied;
-		if (next === applied) return;
-		applied = next;
-		show(undefined);
-	});
+	const unsubscribeEngine = engine.subscribe(() => {
+		const state = engine.get();
+		if (state.model !== model) {
+			model = state.model;
+			dryRuns = new Map();
+		}
 
-	const limits = (): Limits | undefined => {
-		const {model, device} = engine.get();
-		return model && device ? limitsOf(model, device.backend !== 'cpu', threads) : undefined;
-	};
+		if (state.applied === applied) return;
+		applied = state.applied;
+		setPending(undefined, store.get().binding);
+	});
+	const unsubscribeMonitor = monitor.subscribe(() => {
+		const now = shown();
+		const known = now && dryRuns.get(keyOf(now.settings));
+		if (known) show(planOf({settings: now.settings, dryRun: known.dryRun, ...basis(now.facts)}), now.facts);
+	});
 
 	return {
 		get: store.get,
 		subscribe: store.subscribe,
 		limits,
+		planFor,
 		move(name: SettingName, move: Move) {
 			const bounds = limits();
-			const settings = store.get().pending ?? engine.get().applied;
-			if (settings && bounds) setPending(moveSetting(settings, name, move, bounds));
+			const now = shown();
+			if (!now || !bounds) return;
+			const settings = moveSetting(now.settings, name, move, bounds);
+			if (settings !== now.settings) setPending(settings);
 		},
 		putBack() {
-			show(undefined);
+			setPending(undefined);
 		},
 		/** Makes the settings pending that were applied before the last change that worked. */
 		recall() {
 			const {previous} = engine.get();
 			if (previous) setPending(previous);
 		},
-		dispose: unsubscribe,
+		/** Makes the settings pending that put most layers on the GPU. */
+		async fit() {
+			const now = shown();
+			const bounds = limits();
+			if (!now || !bounds || bounds.gpuLayers === 0 || store.get().isFitting) return;
+			change({isFitting: true});
+			try {
+				const hasBudget = store.get().budgets.vram !== undefined;
+				const {plan, bindingLimit} = await fitLayers({settings: now.settings, layers: bounds.gpuLayers, hasBudget}, settings =>
+					planFor(now.facts, settings),
+				);
+				if (shown()?.facts === now.facts) setPending(plan.settings, bindingLimit);
+			} finally {
+				change({isFitting: false});
+			}
+		},
+		setVramBudget(vram: Size | undefined) {
+			change({budgets: {...store.get().budgets, vram}});
+			preview();
+		},
+		dispose() {
+			clearTimeout(timer);
+			unsubscribeEngine();
+			unsubscribeMonitor();
+		},
 	};
 };
 

@@ -115,3 +115,9 @@ export const warningsOf = (settings: Settings, limits: Limits): readonly string[
 
 	return warnings;
 };
+
+/** Tokens of context that a model gets where nobody said how many. */
+const defaultContextSize = 8192;
+
+export const wantedContext = (wanted: number | 'auto', trained: number | undefined): number =>
+	wanted === 'auto' ? Math.min(defaultContextSize, trained ?? defaultContextSize) : wanted;

@@ -7,7 +7,12 @@ export type LayerSizes = {
 	/** `expertBytes` is the part of `bytes` that can stay on the CPU while the rest of the block is on the GPU. */
 	readonly blocks: ReadonlyArray<{readonly bytes: number; readonly expertBytes: number}>;
 	readonly outputBytes: number;
+	/** The part of `outputBytes` that are the input embeddings again: shared with them while the output layer is on the CPU, copied when it is on the GPU. */
+	readonly tiedBytes?: number;
 };
+
+/** Bytes by tensor type as in `tensorTypes` (`Q4_K`). */
+export type TypeBytes = Readonly<Record<string, number>>;
 
 /** What the planner has to know of a model file besides what is shown of it. */
 export type ModelWeights = {
@@ -15,6 +20,8 @@ export type ModelWeights = {
 	/** Share of the experts that a token uses, 0 to 1; 1: a dense model. */
 	readonly activeExperts: number;
 	readonly parameters: number;
+	/** What types the weights are of, without the input embeddings: some cost a CPU more per byte than others. undefined: a usual mix is assumed. */
+	readonly types?: {readonly shared: TypeBytes; readonly experts: TypeBytes};
 };
 
 /** What there is to plan with; undefined: there is no device, or it could not be read. */
@@ -37,6 +44,12 @@ export type Speeds = {
 	readonly cpuBytesPerSecond: number | undefined;
 	/** Per token, whatever the model: sampling, graph, hand-overs. */
 	readonly overheadMs: number;
+	/** What one CPU thread gets through of Q8_0 weights, bytes per second; undefined: RAM is taken for the limit. */
+	readonly threadBytesPerSecond?: number | undefined;
+	/** Active parameters times prompt tokens per second, with the weights on that side; undefined: not measured yet. */
+	readonly promptParametersPerSecond?: {readonly gpu: number | undefined; readonly cpu: number | undefined};
+	/** Measured over predicted tokens per second of the model at hand; undefined: it has not answered yet. */
+	readonly modelFactor?: number | undefined;
 };
 
 /** `tight`: less than the margin is left. `paging`: the weights do not stay in RAM, the disk is read for every token. */

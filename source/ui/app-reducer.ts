@@ -1,10 +1,14 @@
 import {type SettingName, settingNames} from '../planner/settings.js';
 
+export type TunerMode = 'settings' | 'breakdown' | 'budget' | 'asking';
+
 export type AppState = {
 	readonly screen: 'main' | 'models' | 'help';
 	readonly focus: 'chat' | 'tuner';
 	/** The setting that the tuner's keys move. */
 	readonly selected: SettingName;
+	/** What the tuner shows or asks instead of its settings. */
+	readonly tuner: TunerMode;
 	/** Ctrl+C was pressed a moment ago: once more quits. */
 	readonly isLeaving: boolean;
 };
@@ -14,14 +18,21 @@ export type AppEvent =
 	| {readonly type: 'settingChosen'; readonly by: 1 | -1}
 	| {readonly type: 'screenOpened'; readonly screen: 'models' | 'help'}
 	| {readonly type: 'screenClosed'}
+	| {readonly type: 'tunerTurned'; readonly to: TunerMode}
 	| {readonly type: 'leaving'; readonly isLeaving: boolean};
 
-export const createAppState = (screen: AppState['screen']): AppState => ({screen, focus: 'chat', selected: 'gpuLayers', isLeaving: false});
+export const createAppState = (screen: AppState['screen']): AppState => ({
+	screen,
+	focus: 'chat',
+	selected: 'gpuLayers',
+	tuner: 'settings',
+	isLeaving: false,
+});
 
 export const appReducer = (state: AppState, event: AppEvent): AppState => {
 	switch (event.type) {
 		case 'paneChanged':
-			return {...state, focus: state.focus === 'chat' ? 'tuner' : 'chat'};
+			return {...state, focus: state.focus === 'chat' ? 'tuner' : 'chat', tuner: state.tuner === 'breakdown' ? 'breakdown' : 'settings'};
 		case 'settingChosen': {
 			const at = settingNames.indexOf(state.selected) + event.by;
 			const selected = settingNames[at];
@@ -32,6 +43,8 @@ export const appReducer = (state: AppState, event: AppEvent): AppState => {
 			return {...state, screen: event.screen};
 		case 'screenClosed':
 			return {...state, screen: 'main', focus: 'chat'};
+		case 'tunerTurned':
+			return event.to === state.tuner ? state : {...state, tuner: event.to};
 		case 'leaving':
 			return event.isLeaving === state.isLeaving ? state : {...state, isLeaving: event.isLeaving};
 	}

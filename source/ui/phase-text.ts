@@ -6,6 +6,7 @@ export type PhaseText = {readonly text: string; readonly tone: 'calm' | 'busy' |
 
 const stepTexts: Record<Step, string> = {
 	'llama.cpp': 'llama.cpp',
+	fitting: 'fitting layers',
 	saving: 'saving state',
 	weights: 'weights',
 	context: 'context',

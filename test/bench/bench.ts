@@ -2,9 +2,9 @@
 import {existsSync} from 'node:fs';
 import {availableParallelism, cpus, loadavg} from 'node:os';
 import {basename} from 'node:path';
-import {cliPath, findSmolLm, guidePath, makeScratch} from '../support/program.ts';
 import {benchFirstFrame} from './first-frame.ts';
 import {benchGeneration} from './generation.ts';
+import {cliPath, findSmolLm, guidePath, makeScratch} from './program.ts';
 import {benchReloads} from './reload.ts';
 import {formatLine, type Line, summarize} from './report.ts';
 

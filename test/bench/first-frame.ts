@@ -1,5 +1,5 @@
-import {openProgram, type Scratch} from '../support/program.ts';
 import {openTerminal} from '../support/terminal.ts';
+import {openProgram, type Scratch} from './program.ts';
 import {type Line, median, spread} from './report.ts';
 
 const bareNodeMs = async () => {
@@ -11,7 +11,7 @@ const bareNodeMs = async () => {
 const firstFrameMs = async (scratch: Scratch) => {
 	const startedAt = performance.now();
 	await using terminal = openProgram([], scratch.env);
-	await terminal.waitUntil(screen => screen.trim() !== '');
+	await terminal.waitUntil(screen => terminal.isAlternateScreen() && screen.trim() !== '');
 	return performance.now() - startedAt;
 };
 

@@ -4,9 +4,9 @@ import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import type {Settings} from '../../source/engine/types.ts';
 import {keys} from '../support/keys.ts';
-import {cliPath, openProgram, type Scratch, waitForState} from '../support/program.ts';
 import {personsEnvironment} from '../support/terminal.ts';
 import {sessionCpuMs} from './cpu-time.ts';
+import {cliPath, openProgram, patience, type Scratch, waitForState} from './program.ts';
 import type {RawRequest} from './raw-engine.ts';
 import {type Line, median, spread} from './report.ts';
 
@@ -57,12 +57,12 @@ const meanOnScreen = (screen: string) => number(/([\d.,]+)\s+mean/.exec(screen)?
 
 const withScreen = async (model: string, scratch: Scratch, tokens: number): Promise<ScreenRun> => {
 	await using terminal = openProgram([model, ...flags], scratch.env);
-	await waitForState(terminal, 'ready');
+	await waitForState(terminal, 'ready', patience);
 	await terminal.type(prompt, keys.enter);
-	await waitForState(terminal, 'writing');
+	await waitForState(terminal, 'writing', patience);
 	const writingAt = performance.now();
 	terminal.resetBytes();
-	await waitForState(terminal, 'ready');
+	await waitForState(terminal, 'ready', patience);
 	const watchedMs = performance.now() - writingAt;
 	const writingBytes = terminal.bytes();
 	await delay(calmMs);

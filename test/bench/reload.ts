@@ -1,45 +1,44 @@
-import {setTimeout as delay} from 'node:timers/promises';
 import {type KeyName, keys} from '../support/keys.ts';
-import {openProgram, type Scratch, stateOf, waitForState} from '../support/program.ts';
+import type {WaitOptions} from '../support/screen.ts';
 import type {TerminalHandle} from '../support/terminal.ts';
+import {openProgram, patience, type Scratch, stateOf, waitForState} from './program.ts';
 import {type Line, median, spread} from './report.ts';
 
 const prompt = 'What is a context?';
-/** An arrow key is on the screen within a frame or two; the rest is for a busy machine. */
-const keyEchoMs = 300;
+/** A key that changes nothing on the screen for so long has changed nothing. */
+const noEffect: WaitOptions = {timeoutMs: 1000};
 
-const settingOf = (screen: string, label: string) => new RegExp(String.raw`${label}[^\d\n]*([\d,]+)`).exec(screen)?.[1];
-
-const focusTuner = async (terminal: TerminalHandle) => {
-	for (let presses = 0; presses < 4; presses++) {
-		if (terminal.screen().includes('Esc put back')) return;
-		await terminal.press('tab');
-		await delay(keyEchoMs);
-	}
-
-	throw new Error(`Tab does not lead to the tuner:\n${terminal.screen()}`);
+/** Presses a key; false: `read` still says the same. */
+const pressToChange = async (terminal: TerminalHandle, key: KeyName, read: (screen: string) => string | undefined): Promise<boolean> => {
+	const before = read(terminal.screen());
+	await terminal.press(key);
+	return terminal
+		.waitUntil(screen => read(screen) !== before, noEffect)
+		.then(() => true)
+		.catch(() => false);
 };
 
-/** Moves the setting with this label, wherever in the tuner it stands. */
-const change = async (terminal: TerminalHandle, label: string, key: KeyName) => {
-	const before = settingOf(terminal.screen(), label);
-	for (const towards of ['up', 'down'] as const) {
-		for (let line = 0; line < 8; line++) {
-			await terminal.press(key);
-			await delay(keyEchoMs);
-			if (settingOf(terminal.screen(), label) !== before) return;
-			await terminal.press('esc', towards);
-		}
-	}
+/** The label of the tuner's setting that the arrow keys change. */
+const selectedIn = (screen: string) => /▸ ([A-Z][\w ]*?) +◂/i.exec(screen)?.[1];
 
-	throw new Error(`The tuner cannot move “${label}”:\n${terminal.screen()}`);
+const focusTuner = async (terminal: TerminalHandle) => {
+	for (let presses = 0; presses < 4 && selectedIn(terminal.screen()) === undefined; presses++) {
+		await pressToChange(terminal, 'tab', selectedIn);
+	}
+};
+
+const change = async (terminal: TerminalHandle, label: string, key: KeyName) => {
+	while (await pressToChange(terminal, 'up', selectedIn));
+	while (selectedIn(terminal.screen()) !== label && (await pressToChange(terminal, 'down', selectedIn)));
+	if (selectedIn(terminal.screen()) === label) await terminal.press(key);
+	else throw new Error(`The tuner does not lead to “${label}”:\n${terminal.screen()}`);
 };
 
 const applyMs = async (terminal: TerminalHandle) => {
 	await terminal.waitForText('not applied yet');
 	const startedAt = performance.now();
 	await terminal.press('enter');
-	await terminal.waitUntil(screen => !screen.includes('not applied yet') && stateOf(screen) === 'ready', {timeoutMs: 180_000});
+	await terminal.waitUntil(screen => !screen.includes('not applied yet') && stateOf(screen) === 'ready', patience);
 	return performance.now() - startedAt;
 };
 
@@ -47,10 +46,10 @@ type Times = {readonly context: number[]; readonly model: number[]; readonly dev
 
 const measure = async (model: string, env: Readonly<Record<string, string>>, rounds: number): Promise<Times> => {
 	await using terminal = openProgram([model, '--temp', '0', '-n', '60', '-t', '1'], env);
-	await waitForState(terminal, 'ready');
+	await waitForState(terminal, 'ready', patience);
 	await terminal.type(prompt, keys.enter);
-	await waitForState(terminal, 'writing');
-	await waitForState(terminal, 'ready');
+	await waitForState(terminal, 'writing', patience);
+	await waitForState(terminal, 'ready', patience);
 	const [title = ''] = terminal.screen().split('\n', 1);
 	const device = title.includes('CPU only') ? 'CPU only' : (/(?:CUDA|Vulkan|Metal).*?(?=\s{2})/.exec(title)?.[0] ?? '');
 	const times: Times = {context: [], model: [], device};

@@ -25,23 +25,24 @@ type Options = {
 	readonly device?: Device;
 	/** What it says to a prompt, word by word. */
 	readonly reply?: (prompt: string) => string;
-	/** Asked before weights and contexts are made: an error there is thrown instead. */
-	readonly refuse?: (
-		verb: 'loadModel' | 'createContext' | 'restoreState',
-		settings: WantedSettings | undefined,
-	) => EngineErrorCode | undefined;
+	/** Asked before weights and contexts are made, and after the first word of an answer: an error there is thrown instead. */
+	readonly refuse?: (verb: RefusedVerb, settings: WantedSettings | undefined) => EngineErrorCode | undefined;
 };
+
+type RefusedVerb = 'start' | 'loadModel' | 'createContext' | 'restoreState' | 'answer';
 
 /** An engine in memory: does at once what it is told, and writes down what that was. Its gates hold a verb until a test opens them. */
 export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You said: ${prompt}`, refuse = () => undefined}: Options = {}) => {
 	const calls: string[] = [];
 	const gates = new Map<string, Promise<void>>();
 	const said: string[] = [];
+	let system: string | undefined;
 	let evaluated = 0;
 	let saved = 0;
 
 	const pass = async (verb: string, signal?: AbortSignal) => {
 		calls.push(verb);
+		if (signal?.aborted) throw new EngineError('aborted', 'Stopped.');
 		const gate = gates.get(verb);
 		if (!gate) return;
 		await new Promise<void>((resolve, reject) => {
@@ -50,7 +51,7 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 		});
 	};
 
-	const check = (verb: 'loadModel' | 'createContext' | 'restoreState', settings?: WantedSettings) => {
+	const check = (verb: RefusedVerb, settings?: WantedSettings) => {
 		const code = refuse(verb, settings);
 		if (code) throw new EngineError(code, `No: ${verb}.`, {why: 'It was told to.'});
 	};
@@ -58,6 +59,7 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 	const engine: Engine = {
 		async start() {
 			await pass('start');
+			check('start');
 			return device;
 		},
 		async loadModel({settings}, call: Call<{progress: number}> = {}) {
@@ -102,8 +104,10 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 			evaluated = 10;
 			return {tokens: 10};
 		},
-		async setConversation({messages}) {
+		async setConversation({system: instruction, messages}) {
 			calls.push('setConversation');
+			system = instruction;
+			evaluated = 0;
 			said.splice(0, said.length, ...messages.map(({text}) => text));
 		},
 		async answer({prompt}, call: Call<AnswerEvent> = {}): Promise<Answer> {
@@ -116,7 +120,7 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 				tokens++;
 				evaluated += 1;
 				call.onEvent?.({type: 'text', text: word, tokens, contextUsed: evaluated});
-				if (tokens === 1) {
+				if (tokens === 1 || gates.has('answer')) {
 					const isStopped = await pass('answer', call.signal).then(
 						() => false,
 						() => true,
@@ -125,6 +129,8 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 						stopReason = 'interrupted';
 						break;
 					}
+
+					check('answer');
 				}
 			}
 
@@ -149,6 +155,9 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 				compute: {vramBytes: 0, ramBytes: 0},
 			};
 		},
+		async capVram({bytes}) {
+			calls.push(`capVram ${bytes}`);
+		},
 		async dispose() {
 			calls.push('dispose');
 		},
@@ -159,12 +168,14 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 		calls,
 		/** The conversation as the engine has it. */
 		said,
-		/** Holds a verb from now on until what is returned is called. */
+		/** The system prompt as the engine has it. */
+		system: () => system,
+		/** Holds a verb from now on until what is returned is called; an answer is held after its next word. */
 		hold(verb: string): () => void {
 			const {promise, resolve} = Promise.withResolvers<void>();
 			gates.set(verb, promise);
 			return () => {
-				gates.delete(verb);
+				if (gates.get(verb) === promise) gates.delete(verb);
 				resolve();
 			};
 		},

@@ -12,6 +12,11 @@ export const bigModel: ModelFacts = {
 	layers: 81,
 	trainedContext: 8192,
 	expertLayers: 0,
+	weights: {
+		sizes: {inputBytes: 0.5e9, blocks: Array.from({length: 80}, () => ({bytes: 0.52e9, expertBytes: 0})), outputBytes: 0.5e9},
+		activeExperts: 1,
+		parameters: 70e9,
+	},
 };
 
 type Options = {
@@ -54,6 +59,7 @@ export const createFakeServices = ({
 		{
 			gpu: 'auto',
 			wanted,
+			budgets: {vram: undefined, ram: undefined},
 			sampling: () => ({temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05}),
 			system: undefined,
 			maxTokens: undefined,

@@ -4,6 +4,7 @@ import type {Device} from '../../engine/types.js';
 import {gibibytes} from '../../lib/format.js';
 import {ramShares, type Shares} from '../../monitor/ram-shares.js';
 import type {Readings, Swap} from '../../monitor/types.js';
+import type {Verdict as PlanVerdict} from '../../planner/types.js';
 import type {Verdict} from '../components/gauge.js';
 import {Pane} from '../components/pane.js';
 import {useServices} from '../services-context.js';
@@ -164,15 +165,19 @@ const CompactMachine = (props: MachineViewProps) => {
 /** The machine at a glance: memory, and what it is worth in tokens per second. */
 export const MachineView = (props: MachineViewProps) => (props.height >= 5 ? <FullMachine {...props} /> : <CompactMachine {...props} />);
 
+const gaugeVerdicts: Record<PlanVerdict, Verdict> = {fits: 'fits', tight: 'tight', paging: 'danger', 'does not fit': 'danger'};
+
 type MachinePaneProps = {readonly width: number; readonly height: number};
 
 export const MachinePane = ({width, height}: MachinePaneProps) => {
-	const {engine, monitor, rate} = useServices();
+	const {engine, monitor, plan, rate} = useServices();
 	const phase = useStore(engine, state => state.phase);
 	const device = useStore(engine, state => state.device);
 	const applied = useStore(engine, state => state.applied);
 	const contextUsed = useStore(engine, state => state.contextUsed);
 	const readings = useStore(monitor, snapshot => snapshot);
+	const added = useStore(plan, state => state.added);
+	const verdicts = useStore(plan, state => (state.pending ? state.plan : undefined));
 	const rates = useRates(rate);
 	const isLoading = phase.name === 'loading' || phase.name === 'reloading';
 	return (
@@ -182,6 +187,8 @@ export const MachinePane = ({width, height}: MachinePaneProps) => {
 			device={device}
 			readings={readings}
 			rates={rates}
+			pending={added}
+			verdict={verdicts && {vram: gaugeVerdicts[verdicts.vramVerdict], ram: gaugeVerdicts[verdicts.ramVerdict]}}
 			context={applied && {used: contextUsed, size: applied.contextSize}}
 			load={isLoading && phase.progress !== undefined ? {progress: phase.progress, etaMs: phase.remainingMs} : undefined}
 		/>

@@ -1,7 +1,7 @@
 import {Box, Text, useInput} from 'ink';
 import {parseInput} from '../../chat/commands.js';
 import type {Store} from '../../lib/store.js';
-import type {AppEvent, AppState} from '../app-reducer.js';
+import type {AppEvent, AppState, TunerMode} from '../app-reducer.js';
 import {Editor} from '../components/editor.js';
 import type {EditorState} from '../components/editor-reducer.js';
 import type {ScrollEvent, ScrollState} from '../components/scroll-reducer.js';
@@ -85,11 +85,32 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 
 	useInput((input, key) => {
 		if (isChat) return;
+		const turn = (to: TunerMode) => dispatch({type: 'tunerTurned', to});
+		if (app.tuner === 'budget') {
+			if (key.escape) turn('settings');
+			return;
+		}
+
+		if (app.tuner === 'asking') {
+			if (key.escape) turn('settings');
+			else if (key.return || input === 's') {
+				turn('settings');
+				if (input === 's') engine.cancel();
+				void services.apply();
+			}
+
+			return;
+		}
+
 		const verb = verbOf(tunerKeys, input, key);
 		if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1});
 		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1});
+		else if (verb === 'apply' && plan.get().pending && isAnswering(phase.name)) turn('asking');
 		else if (verb === 'apply') void services.apply();
 		else if (verb === 'recall') plan.recall();
+		else if (verb === 'fit') void plan.fit();
+		else if (verb === 'budget') turn('budget');
+		else if (verb === 'breakdown') turn(app.tuner === 'breakdown' ? 'settings' : 'breakdown');
 		else if (verb === 'putBack') {
 			if (plan.get().pending) plan.putBack();
 			else engine.cancel();
@@ -116,7 +137,15 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 		<Box flexDirection="column" width={columns} height={rows - 1}>
 			<TitleLine engine={engineState} width={columns} />
 			<MachinePane width={columns} height={layout.machine.height} />
-			<TunerPane width={columns} height={layout.tuner.height} isCompact={layout.isCompact} isFocused={!isChat} selected={app.selected} />
+			<TunerPane
+				width={columns}
+				height={layout.tuner.height}
+				isCompact={layout.isCompact}
+				isFocused={!isChat}
+				selected={app.selected}
+				mode={app.tuner}
+				onBudgetSet={() => dispatch({type: 'tunerTurned', to: 'settings'})}
+			/>
 			<ChatPane width={columns} height={layout.chat.height} scroll={scroll} onScroll={onScroll} />
 			<Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>
 			<Box paddingX={2} height={layout.prompt.height - rules} overflow="hidden">

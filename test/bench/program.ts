@@ -2,7 +2,8 @@ import {existsSync, mkdtempSync, rmSync} from 'node:fs';
 import {homedir, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {openTerminal, type TerminalHandle} from './terminal.ts';
+import type {WaitOptions} from '../support/screen.ts';
+import {openTerminal, type TerminalHandle} from '../support/terminal.ts';
 
 const root = new URL('../../', import.meta.url);
 /** The built program: `npm test` and `npm run bench` build it first. */
@@ -21,7 +22,7 @@ export type Scratch = {readonly env: Readonly<Record<string, string>>; remove():
 
 /** Folders of its own for what the program looks for and keeps: not a person's. */
 export const makeScratch = (): Scratch => {
-	const folder = mkdtempSync(join(tmpdir(), 'vramble-test-'));
+	const folder = mkdtempSync(join(tmpdir(), 'vramble-bench-'));
 	const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_DATA_HOME', 'XDG_CACHE_HOME'];
 	return {
 		env: Object.fromEntries(names.map(name => [name, join(folder, name)])),
@@ -29,11 +30,11 @@ export const makeScratch = (): Scratch => {
 	};
 };
 
-/** Model loads on a busy machine. */
-const patience = {timeoutMs: 180_000};
-
 export const openProgram = (args: readonly string[], env: Readonly<Record<string, string>>): TerminalHandle =>
 	openTerminal({args: [cliPath, ...args], columns: 120, rows: 32, env});
+
+/** For a benchmark on a slow machine; a test has its own limit. */
+export const patience: WaitOptions = {timeoutMs: 180_000};
 
 export type State = 'no model' | 'loading' | 'reloading' | 'processing' | 'writing' | 'ready' | 'failed';
 
@@ -43,8 +44,8 @@ export const stateOf = (screen: string): State | undefined => {
 	return /.*\b(no model|loading|reloading|processing|writing|ready|failed)\b/.exec(title)?.[1] as State | undefined;
 };
 
-export const waitForState = async (terminal: TerminalHandle, wanted: State): Promise<string> => {
-	const screen = await terminal.waitUntil(screen => [wanted, 'failed'].includes(stateOf(screen) ?? ''), patience);
+export const waitForState = async (terminal: TerminalHandle, wanted: State, options?: WaitOptions): Promise<string> => {
+	const screen = await terminal.waitUntil(screen => [wanted, 'failed'].includes(stateOf(screen) ?? ''), options);
 	if (stateOf(screen) !== wanted) throw new Error(`The program says “failed” instead of “${wanted}”:\n${screen}`);
 	return screen;
 };

@@ -1,0 +1,22 @@
+import {bytesOf, type Size} from '../lib/size.js';
+import {ramShares} from '../monitor/ram-shares.js';
+import type {Readings} from '../monitor/types.js';
+import type {Machine, Memory} from './types.js';
+
+/** The most that vramble may take itself; undefined: what others leave. */
+export type Budgets = {readonly vram: Size | undefined; readonly ram: Size | undefined};
+
+const toMemory = (totalBytes: number, otherBytes: number, budget: Size | undefined): Memory => ({
+	totalBytes,
+	otherBytes: Math.max(0, otherBytes),
+	budgetBytes: budget && bytesOf(budget, totalBytes),
+});
+
+/** What there is to plan with, as it was read last. */
+export const machineOf = ({vram, ram, processMemory}: Readings, budgets: Budgets): Machine => {
+	const shares = ram && ramShares(ram, processMemory);
+	return {
+		vram: vram && toMemory(vram.totalBytes, vram.usedBytes - vram.ownBytes, budgets.vram),
+		ram: shares && toMemory(shares.totalBytes, shares.otherBytes, budgets.ram),
+	};
+};

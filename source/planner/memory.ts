@@ -1,0 +1,155 @@
+import type {CacheType, DryRun, MemorySplit, Settings} from '../engine/types.js';
+import {gpuBlocks, placedBytes} from './placement.js';
+import {promptTokensPerSecond, tokensPerSecond} from './speed.js';
+import type {Breakdown, Machine, Memory, ModelWeights, Plan, Speeds, Verdict} from './types.js';
+
+const mib = 1024 ** 2;
+
+/**
+What should stay free on the device: a desktop's compositor and browsers come and go by some 200 MiB, drivers keep scratch memory that grows with the card,
+and with less than this Windows and Linux drivers begin to move memory to RAM, which costs more than a layer gains.
+*/
+export const vramMarginBytes = (totalBytes: number): number => Math.max(256 * mib, 0.02 * totalBytes);
+
+/** What should stay free in RAM: the kernel begins to drop file pages, mapped weights among them, before the last few percent are gone. */
+export const ramMarginBytes = (totalBytes: number): number => 0.05 * totalBytes;
+
+/** The most that vramble may take: the budget, and never what others hold. */
+export const limitBytes = ({totalBytes, otherBytes, budgetBytes}: Memory): number =>
+	Math.max(0, Math.min(budgetBytes ?? Number.POSITIVE_INFINITY, totalBytes - otherBytes));
+
+const severity: readonly Verdict[] = ['fits', 'tight', 'paging', 'does not fit'];
+
+export const worseOf = (a: Verdict, b: Verdict): Verdict => (severity.indexOf(a) > severity.indexOf(b) ? a : b);
+
+export type PlanRequest = {
+	readonly settings: Settings;
+	readonly dryRun: DryRun;
+	readonly weights: ModelWeights;
+	readonly machine: Machine;
+	readonly speeds: Speeds | undefined;
+	/** What the driver takes on the device beyond llama.cpp's own numbers, once anything is there. */
+	readonly driverBytes: number;
+};
+
+/** Bytes that must be there, and those that may be read from the file again. */
+type Need = {readonly pinned: number; readonly mapped: number};
+
+const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (totalBytes: number) => number) => {
+	if (!memory) return {verdict: 'fits' as const, left: undefined};
+	const limit = limitBytes(memory);
+	const left = limit - pinned - mapped;
+	// A budget is kept to the byte; the margin is for the device, which others use too.
+	const free = memory.totalBytes - memory.otherBytes - pinned - mapped;
+	if (pinned > limit) return {verdict: 'does not fit' as const, left};
+	if (left < 0) return {verdict: 'paging' as const, left};
+	return {verdict: free < margin(memory.totalBytes) ? ('tight' as const) : ('fits' as const), left};
+};
+
+const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): Breakdown => {
+	const context = dryRun.context[side];
+	const compute = Math.min(context, dryRun.compute?.[side] ?? 0);
+	return {weights: dryRun.weights[side], cache: context - compute, compute, driver};
+};
+
+const total = ({weights, cache, compute, driver}: Breakdown): number => weights + cache + compute + driver;
+
+/**
+What settings take of a machine, by the engine's dry run.
+
+Where the engine did not say what its compute buffers are, they are counted under `cache`. The RAM verdict is `paging` where mapped weights do not stay in RAM;
+weights on the GPU leave page cache behind that the kernel takes back, which is not counted.
+*/
+export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes}: PlanRequest): Plan => {
+	const isOnDevice = dryRun.weights.vramBytes + dryRun.context.vramBytes > 0;
+	const vram = breakdownOf(dryRun, 'vramBytes', isOnDevice ? driverBytes : 0);
+	const ram = breakdownOf(dryRun, 'ramBytes', 0);
+	const isMapped = settings.mmap && !settings.mlock;
+	const ramNeed = isMapped ? {pinned: ram.cache + ram.compute, mapped: ram.weights} : {pinned: total(ram), mapped: 0};
+	const onVram = verdictOn({pinned: total(vram), mapped: 0}, machine.vram, vramMarginBytes);
+	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
+	const verdict = worseOf(onVram.verdict, onRam.verdict);
+	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}};
+	return {
+		settings,
+		exact: dryRun.exact,
+		vramBytes: total(vram),
+		ramBytes: total(ram),
+		breakdown: {vram, ram},
+		vramVerdict: onVram.verdict,
+		ramVerdict: onRam.verdict,
+		verdict,
+		vramLeftBytes: onVram.left,
+		ramLeftBytes: onRam.left,
+		// While the disk is read for every token, bandwidths of memory say nothing.
+		tokensPerSecond: speeds && verdict !== 'paging' ? tokensPerSecond(speeds, load) : undefined,
+		promptTokensPerSecond: speeds && verdict !== 'paging' ? promptTokensPerSecond(speeds, load) : undefined,
+	};
+};
+
+/** What the engine said of settings that are close by. */
+export type Known = {readonly settings: Settings; readonly dryRun: DryRun};
+
+/** Bits per element: block bytes over block elements in `ggml-common.h`. */
+const cacheBits: Readonly<Record<CacheType, number>> = {
+	f32: 32,
+	f16: 16,
+	bf16: 16,
+	q8_0: 8.5,
+	q5_1: 6,
+	q5_0: 5.5,
+	q4_1: 5,
+	q4_0: 4.5,
+	iq4_nl: 4.5,
+};
+
+const cacheWeight = ({contextSize, cacheTypeK, cacheTypeV}: Settings): number =>
+	contextSize * (cacheBits[cacheTypeK] + cacheBits[cacheTypeV]);
+
+const batch = ({batchSize, contextSize}: Settings): number => Math.min(batchSize, contextSize);
+
+/**
+The dry run of settings as it would come out if memory went by tensor sizes alone: weights move with their blocks, the cache with the share of blocks
+and in proportion to context and type, compute buffers with the batch. Good for the moment until the engine has answered.
+*/
+export const estimatedDryRun = (settings: Settings, weights: ModelWeights, known: Known): DryRun => {
+	const {dryRun} = known;
+	const before = placedBytes(known.settings, weights.sizes);
+	const after = placedBytes(settings, weights.sizes);
+	const blocks = Math.max(1, weights.sizes.blocks.length);
+	const gpuShare = gpuBlocks(settings.gpuLayers, blocks) / blocks;
+	const computeScale = batch(settings) / batch(known.settings);
+	const compute = {
+		vramBytes: Math.min(dryRun.context.vramBytes, dryRun.compute?.vramBytes ?? 0),
+		ramBytes: Math.min(dryRun.context.ramBytes, dryRun.compute?.ramBytes ?? 0),
+	};
+	const knownCache = dryRun.context.vramBytes + dryRun.context.ramBytes - compute.vramBytes - compute.ramBytes;
+	const cache = knownCache * (cacheWeight(settings) / cacheWeight(known.settings));
+	const scaled = {vramBytes: Math.round(compute.vramBytes * computeScale), ramBytes: Math.round(compute.ramBytes * computeScale)};
+	const onGpu = Math.round(cache * gpuShare);
+	return {
+		exact: false,
+		weights: {
+			vramBytes: Math.max(0, dryRun.weights.vramBytes + after.gpu - before.gpu),
+			ramBytes: Math.max(0, dryRun.weights.ramBytes + after.cpu - before.cpu),
+		},
+		context: {vramBytes: onGpu + scaled.vramBytes, ramBytes: Math.round(cache) - onGpu + scaled.ramBytes},
+		compute: dryRun.compute && scaled,
+	};
+};
+
+/** The same as `planOf` at once and without the engine: `exact` is false. */
+export const estimateOf = ({known, ...request}: Omit<PlanRequest, 'dryRun'> & {readonly known: Known}): Plan =>
+	planOf({...request, dryRun: estimatedDryRun(request.settings, request.weights, known)});
+
+/** The one to estimate from: exact ones first, then same cache types and batch, then by layers and context. */
+export const nearestKnown = (settings: Settings, known: readonly Known[]): Known | undefined => {
+	const distance = ({settings: other, dryRun}: Known): number =>
+		(dryRun.exact ? 0 : 1e6) +
+		(other.mmap === settings.mmap ? 0 : 1000) +
+		(batch(other) === batch(settings) ? 0 : 100) +
+		(cacheWeight(other) === cacheWeight(settings) ? 0 : 10 + Math.abs(Math.log2(cacheWeight(other) / cacheWeight(settings)))) +
+		Math.abs(other.gpuLayers - settings.gpuLayers) +
+		Math.abs(other.cpuExpertLayers - settings.cpuExpertLayers);
+	return known.reduce<Known | undefined>((best, next) => (best && distance(best) <= distance(next) ? best : next), undefined);
+};

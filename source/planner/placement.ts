@@ -1,0 +1,57 @@
+import type {Settings} from '../engine/types.js';
+import type {LayerSizes, ModelWeights} from './types.js';
+
+/** Bytes of weights on either side, all of them or those that a token reads. */
+export type Sides = {readonly gpu: number; readonly cpu: number};
+
+/**
+The first block on the GPU: the output layer goes first, then blocks from the last one down.
+
+`i_gpu_start = max(n_layer + 1 - n_gpu_layers, 0)` in `load_tensors` of llama.cpp v0.5.0's `llama-model.cpp`, where the output is layer `n_layer`.
+*/
+export const firstGpuBlock = (gpuLayers: number, blocks: number): number => Math.max(blocks + 1 - Math.max(0, gpuLayers), 0);
+
+export const isOutputOnGpu = (gpuLayers: number): boolean => gpuLayers > 0;
+
+/** Blocks on the GPU, the output layer not counted. */
+export const gpuBlocks = (gpuLayers: number, blocks: number): number => Math.max(0, blocks - firstGpuBlock(gpuLayers, blocks));
+
+type Place = Pick<Settings, 'gpuLayers' | 'cpuExpertLayers'>;
+
+const sumSides = (
+	place: Place,
+	sizes: LayerSizes,
+	ofBlock: (block: LayerSizes['blocks'][number]) => {shared: number; experts: number},
+): Sides => {
+	const start = firstGpuBlock(place.gpuLayers, sizes.blocks.length);
+	let gpu = 0;
+	let cpu = 0;
+	for (const [index, block] of sizes.blocks.entries()) {
+		const {shared, experts} = ofBlock(block);
+		const isOnGpu = index >= start;
+		// `--n-cpu-moe N` keeps the experts of the blocks 0 to N - 1 on the CPU (`common/arg.cpp`).
+		const areExpertsOnGpu = isOnGpu && index >= place.cpuExpertLayers;
+		gpu += (isOnGpu ? shared : 0) + (areExpertsOnGpu ? experts : 0);
+		cpu += (isOnGpu ? 0 : shared) + (areExpertsOnGpu ? 0 : experts);
+	}
+
+	return {gpu, cpu};
+};
+
+/** Where the weights are. */
+export const placedBytes = (place: Place, sizes: LayerSizes): Sides => {
+	const blocks = sumSides(place, sizes, ({bytes, expertBytes}) => ({shared: bytes - expertBytes, experts: expertBytes}));
+	return isOutputOnGpu(place.gpuLayers)
+		? {gpu: blocks.gpu + sizes.outputBytes, cpu: blocks.cpu + sizes.inputBytes}
+		: {gpu: blocks.gpu, cpu: blocks.cpu + sizes.inputBytes + sizes.outputBytes - (sizes.tiedBytes ?? 0)};
+};
+
+/** What a token reads of shared weights and of the experts that work; of the input embeddings it is one row. */
+export const activeBytes = (place: Place, {sizes, activeExperts}: ModelWeights): {readonly shared: Sides; readonly experts: Sides} => {
+	const shared = sumSides(place, sizes, ({bytes, expertBytes}) => ({shared: bytes - expertBytes, experts: 0}));
+	const isOnGpu = isOutputOnGpu(place.gpuLayers);
+	return {
+		shared: {gpu: shared.gpu + (isOnGpu ? sizes.outputBytes : 0), cpu: shared.cpu + (isOnGpu ? 0 : sizes.outputBytes)},
+		experts: sumSides(place, sizes, ({expertBytes}) => ({shared: 0, experts: expertBytes * activeExperts})),
+	};
+};

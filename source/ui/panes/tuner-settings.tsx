@@ -1,0 +1,133 @@
+import {Box, Text} from 'ink';
+import type {Settings} from '../../engine/types.js';
+import {count} from '../../lib/format.js';
+import type {Limits, SettingName} from '../../planner/settings.js';
+import {layerCells} from '../components/gauge-cells.js';
+import {useTheme} from '../theme.js';
+
+const labels: Record<SettingName, string> = {
+	gpuLayers: 'GPU layers',
+	cpuExpertLayers: 'Experts on CPU',
+	contextSize: 'Context',
+	cacheTypeK: 'KV K',
+	cacheTypeV: 'V',
+	batchSize: 'Batch',
+	threads: 'Threads',
+	flashAttention: 'Flash attn',
+	mmap: 'mmap',
+	mlock: 'mlock',
+};
+
+const lines: ReadonlyArray<readonly SettingName[]> = [
+	['gpuLayers'],
+	['contextSize', 'cacheTypeK', 'cacheTypeV', 'batchSize'],
+	['threads', 'flashAttention', 'mmap', 'mlock'],
+];
+
+/** Widest value of each setting, so that nothing moves when a value does. */
+const valueWidths: Record<SettingName, number> = {
+	gpuLayers: 3,
+	cpuExpertLayers: 3,
+	contextSize: 9,
+	cacheTypeK: 4,
+	cacheTypeV: 4,
+	batchSize: 5,
+	threads: 9,
+	flashAttention: 4,
+	mmap: 3,
+	mlock: 3,
+};
+
+const valueText = (settings: Settings, name: SettingName): string => {
+	const value = settings[name];
+	if (typeof value === 'boolean') return value ? 'on' : 'off';
+	return typeof value === 'number' ? count(value) : value;
+};
+
+type FieldProps = {
+	readonly name: SettingName;
+	readonly settings: Settings;
+	readonly isPending: boolean;
+	readonly isSelected: boolean;
+	readonly isFirst: boolean;
+	readonly suffix?: string;
+};
+
+const Field = ({name, settings, isPending, isSelected, isFirst, suffix = ''}: FieldProps) => {
+	const theme = useTheme();
+	const {selected, left, right} = theme.glyphs;
+	const label = isFirst ? labels[name].padEnd(11) : labels[name];
+	return (
+		<Text wrap="truncate">
+			<Text color={theme.accent}>{isSelected ? `${selected} ` : '  '}</Text>
+			<Text bold={isSelected} color={isSelected ? theme.text : theme.dim}>
+				{`${label} `}
+			</Text>
+			<Text color={theme.accent}>{isSelected ? `${left} ` : '  '}</Text>
+			<Text bold={isPending} color={isPending ? theme.pending : theme.text}>
+				{valueText(settings, name).padStart(isFirst ? valueWidths[name] : 0)}
+			</Text>
+			<Text color={theme.dim}>{suffix}</Text>
+			<Text color={theme.accent}>{isSelected ? ` ${right}` : '  '}</Text>
+			{isFirst ? '' : ' '.repeat(valueWidths[name] - valueText(settings, name).length)}
+		</Text>
+	);
+};
+
+const Layers = ({applied, pending, total, width}: {applied: number; pending: number; total: number; width: number}) => {
+	const theme = useTheme();
+	const {layer} = theme.glyphs;
+	const look = {
+		on: {color: theme.fits, glyph: layer.on},
+		added: {color: theme.pending, glyph: layer.on},
+		removed: {color: theme.pending, glyph: layer.removed},
+		off: {color: theme.faint, glyph: layer.off},
+	};
+	return (
+		<Text wrap="truncate">
+			{layerCells(applied, pending, total, width).map(({kind, length}) => (
+				<Text key={kind} color={look[kind].color}>
+					{look[kind].glyph.repeat(length)}
+				</Text>
+			))}
+		</Text>
+	);
+};
+
+type TunerSettingsProps = {
+	readonly settings: Settings;
+	readonly applied: Settings;
+	readonly limits: Limits | undefined;
+	/** undefined: the tuner is not focused. */
+	readonly selected: SettingName | undefined;
+	readonly width: number;
+};
+
+/** Three lines of settings. */
+export const TunerSettings = ({settings, applied, limits, selected, width}: TunerSettingsProps) => {
+	const theme = useTheme();
+	const layers = limits?.gpuLayers ?? 0;
+	const isLayers = (name: SettingName | undefined) => name === 'gpuLayers';
+	return lines.map(names => (
+		<Box key={names[0]} height={1} flexShrink={0}>
+			{names.map((name, index) => (
+				<Field
+					key={name}
+					name={name}
+					settings={settings}
+					isPending={settings[name] !== applied[name]}
+					isSelected={name === selected}
+					isFirst={index === 0}
+					suffix={isLayers(name) ? ` / ${layers}` : ''}
+				/>
+			))}
+			{isLayers(names[0]) && layers === 0 ? <Text color={theme.dim}> no GPU: all layers run on the CPU</Text> : null}
+			{isLayers(names[0]) && layers > 0 ? (
+				<Box flexGrow={1} justifyContent="space-between" marginLeft={1}>
+					<Layers applied={applied.gpuLayers} pending={settings.gpuLayers} total={layers} width={Math.min(layers, width - 46)} />
+					<Text color={theme.dim}>{settings.gpuLayers === applied.gpuLayers ? '' : `was ${applied.gpuLayers}`}</Text>
+				</Box>
+			) : null}
+		</Box>
+	));
+};
