@@ -1,5 +1,5 @@
 import {mkdtempSync} from 'node:fs';
-import {rm} from 'node:fs/promises';
+import {readFile, rm} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -8,6 +8,7 @@ import {findModels} from './models/find-models.js';
 import {checkModelFile} from './models/model-file.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
+import {parseMlockLimit} from './planner/mlock.js';
 import type {Ports} from './services.js';
 import {osc52} from './ui/osc52.js';
 
@@ -32,6 +33,7 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 		const folder = mkdtempSync(path.join(os.tmpdir(), 'vramble-'));
 		return {path: path.join(folder, 'state.bin'), remove: () => rm(folder, {recursive: true, force: true})};
 	},
+	mlockLimitBytes: async () => parseMlockLimit(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
 	copy: text => stdout.write(osc52(text, env)),
 	threads: os.availableParallelism(),
 });

@@ -7,6 +7,7 @@ import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
 import {vramOf} from './monitor/vram.js';
 import {type Budgets, machineOf} from './planner/machine.js';
+import {checkMlock} from './planner/mlock.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
 import {settleLayers} from './planner/settle.js';
 
@@ -21,6 +22,8 @@ export type Ports = {
 	readonly copy: (text: string) => void;
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
+	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
+	readonly mlockLimitBytes: () => Promise<number | undefined>;
 };
 
 export type Options = {
@@ -107,6 +110,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 				model,
 				machine,
 				driverBytes: driverBytes(),
+				mlockLimitBytes: await ports.mlockLimitBytes(),
 				dryRun: settings => engine.dryRun(model.path, settings),
 				signal,
 			});
@@ -132,6 +136,16 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const {pending} = plan.get();
 		const {applied, model} = engine.get();
 		if (!pending || !applied || !model) return;
+		try {
+			if (pending.mlock) {
+				const {weights} = await engine.dryRun(model.path, pending);
+				checkMlock(pending, weights.ramBytes, await ports.mlockLimitBytes());
+			}
+		} catch (error) {
+			chat.note(describeError(error), 'error');
+			return;
+		}
+
 		const outcome = await engine.apply(pending);
 		const next = engine.get().applied;
 		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');

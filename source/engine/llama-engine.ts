@@ -1,8 +1,6 @@
 import {availableParallelism} from 'node:os';
 import {
 	type ChatHistoryItem,
-	GgmlType,
-	GgufInsights,
 	getLlama,
 	InsufficientMemoryError,
 	type Llama,
@@ -12,30 +10,14 @@ import {
 	LlamaLogLevel,
 	type LlamaModel,
 	NoBinaryFoundError,
-	readGgufFileInfo,
 	type Token,
 } from 'node-llama-cpp';
 import {wantedContext} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
+import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog} from './llama-log.js';
-import type {
-	Answer,
-	AnswerEvent,
-	Backend,
-	CacheType,
-	Call,
-	DryRun,
-	Engine,
-	EngineMemory,
-	Loaded,
-	MemorySplit,
-	Message,
-	Sampling,
-	Settings,
-	WantedSettings,
-} from './types.js';
-
-const ggmlType = (type: CacheType) => type.toUpperCase() as Uppercase<CacheType>;
+import {flash, ggmlType, must} from './llama-words.js';
+import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling} from './types.js';
 
 const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
 	...(system === undefined ? [] : [{type: 'system' as const, text: system}]),
@@ -51,15 +33,7 @@ export const createLlamaEngine = (): Engine => {
 	let sequence: LlamaContextSequence | undefined;
 	let session: LlamaChatSession | undefined;
 	let history: ChatHistoryItem[] = [];
-	const dryRuns = new Map<string, Promise<DryRun>>();
-	let lastDryRun: Promise<unknown> = Promise.resolve();
-	/** The file that was last asked about. */
-	let file: {readonly path: string; readonly insights: Promise<GgufInsights>} | undefined;
-
-	const must = <T>(value: T | undefined, what: string): T => {
-		if (value === undefined) throw new EngineError('failed', `There is no ${what}.`);
-		return value;
-	};
+	const dryRuns = createDryRuns(log);
 
 	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {
 		if (error instanceof EngineError) return error;
@@ -166,31 +140,6 @@ export const createLlamaEngine = (): Engine => {
 			generation: {tokens, ms: lastTokenAt - (firstTokenAt ?? lastTokenAt), firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt},
 			contextUsed: target.nextTokenIndex,
 		};
-	};
-
-	const dryRun = async (path: string, settings: Settings): Promise<DryRun> => {
-		const running = must(llama, 'engine');
-		if (file?.path !== path) file = {path, insights: readGgufFileInfo(path).then(info => GgufInsights.from(info, running))};
-		try {
-			const insights = await file.insights;
-			const fallbacks = log.fallbacks();
-			const weights = await insights.estimateModelResourceRequirementsV2({gpuLayers: settings.gpuLayers, useMmap: settings.mmap});
-			log.forgetComputeBuffers();
-			const context = await insights.estimateContextResourceRequirementsV2({
-				contextSize: settings.contextSize,
-				modelGpuLayers: settings.gpuLayers,
-				batchSize: Math.min(settings.batchSize, settings.contextSize),
-				sequences: 1,
-				kvCacheKeyType: GgmlType[ggmlType(settings.cacheTypeK)],
-				kvCacheValueType: GgmlType[ggmlType(settings.cacheTypeV)],
-				flashAttention: flash(settings),
-				useMmap: settings.mmap,
-			});
-			return {exact: log.fallbacks() === fallbacks, weights: toSplit(weights), context: toSplit(context), compute: log.computeBuffers()};
-		} catch (error) {
-			file = undefined;
-			throw explain(error, 'llama.cpp could not tell what this would take.');
-		}
 	};
 
 	return {
@@ -323,18 +272,7 @@ export const createLlamaEngine = (): Engine => {
 
 		memory,
 
-		dryRun({path, settings}) {
-			const {threads: _, ...rest} = settings;
-			const key = JSON.stringify([path, rest]);
-			const known = dryRuns.get(key);
-			if (known) return known;
-			// One after the other: each reads what the log says while it runs.
-			const asked = lastDryRun.then(() => dryRun(path, settings));
-			lastDryRun = asked.catch(() => {});
-			dryRuns.set(key, asked);
-			asked.catch(() => dryRuns.delete(key));
-			return asked;
-		},
+		dryRun: async ({path, settings}) => dryRuns.ask(must(llama, 'engine'), path, settings),
 
 		capVram: async ({bytes}) => must(llama, 'engine').setVramCap(bytes ?? null),
 
@@ -348,11 +286,3 @@ export const createLlamaEngine = (): Engine => {
 
 /** One core is left to the rest of the machine: compute threads spin, and wait for each other when one is held up. */
 const defaultThreads = (mathCores: number): number => Math.max(1, Math.min(mathCores, availableParallelism() - 1));
-
-const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: number}): MemorySplit => ({
-	vramBytes: gpuVram,
-	ramBytes: cpuRam,
-});
-
-const flash = ({flashAttention}: Pick<WantedSettings, 'flashAttention'>): 'auto' | boolean =>
-	flashAttention === 'auto' ? 'auto' : flashAttention === 'on';

@@ -55,6 +55,7 @@ export const createFakeServices = ({
 			temporaryFile: () => ({path: '/nowhere/state.bin', remove: async () => {}}),
 			copy: text => copied.push(text),
 			threads: 8,
+			mlockLimitBytes: async () => undefined,
 		},
 		{
 			gpu: 'auto',

@@ -18,6 +18,8 @@ export type RenderedScreen = ScreenView & {
 	paste(text: string): Promise<void>;
 	resize(columns: number, rows: number): void;
 	rerender(element: ReactNode): void;
+	/** Draws everything anew, as the program does on Ctrl+L and when the terminal got another size. */
+	redraw(): void;
 	/** Resolves when everything that was rendered so far is on the screen: for what must *not* be seen, and for counting bytes. */
 	settled(): Promise<void>;
 	isRawMode(): boolean;
@@ -99,6 +101,7 @@ export const renderScreen = (element: ReactNode, {columns = 120, rows = 32, maxF
 		interactive: true,
 		maxFps,
 	});
+	let shown = element;
 	const exited = instance.waitUntilExit();
 	let hasExited = false;
 	const onExit = () => {
@@ -136,7 +139,15 @@ export const renderScreen = (element: ReactNode, {columns = 120, rows = 32, maxF
 			for (const stream of [stdout, stderr]) Object.assign(stream, {columns: newColumns, rows: newRows});
 			stdout.emit('resize');
 		},
-		rerender: element => instance.rerender(element),
+		rerender(element) {
+			shown = element;
+			instance.rerender(shown);
+		},
+		redraw() {
+			instance.clear();
+			stdout.write('\u001B[2J\u001B[H');
+			instance.rerender(shown);
+		},
 		settled: () => instance.waitUntilRenderFlush(),
 		isRawMode: () => stdin.isRaw,
 		exited,

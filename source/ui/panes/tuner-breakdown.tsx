@@ -12,7 +12,8 @@ const sum = ({weights, cache, compute, driver}: Breakdown) => weights + cache + 
 
 const Row = ({name, of, others}: {readonly name: string; readonly of: Breakdown; readonly others: number | undefined}) => {
 	const theme = useTheme();
-	const cells = [of.weights, of.cache, of.compute, of.driver, sum(of), others];
+	// A driver that nobody has measured yet is unknown, not nothing.
+	const cells = [of.weights, of.cache, of.compute, of.driver || undefined, sum(of), others];
 	return (
 		<Text wrap="truncate">
 			<Text color={theme.dim}>{`  ${name.padEnd(7)}`}</Text>

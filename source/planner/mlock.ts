@@ -1,0 +1,22 @@
+import {EngineError} from '../engine/engine-errors.js';
+import type {Settings} from '../engine/types.js';
+import {memory} from '../lib/format.js';
+
+/**
+Says no to `mlock` where the system would: llama.cpp only warns in its log and goes on without.
+
+@throws EngineError
+*/
+export const checkMlock = ({mlock}: Pick<Settings, 'mlock'>, ramWeightsBytes: number, limitBytes: number | undefined): void => {
+	if (!mlock || limitBytes === undefined || ramWeightsBytes <= limitBytes) return;
+	throw new EngineError('unsupported', `The weights cannot be locked in RAM: they take ${memory(ramWeightsBytes)} of it.`, {
+		why: `This user may lock ${memory(limitBytes)} (ulimit -l).`,
+		advice: 'Raise the limit, or leave out mlock.',
+	});
+};
+
+/** The `Max locked memory` line of `/proc/self/limits`; undefined: unlimited, or not to be read there. */
+export const parseMlockLimit = (limits: string): number | undefined => {
+	const [, soft] = limits.match(/^Max locked memory\s+(\S+)/m) ?? [];
+	return soft === undefined || soft === 'unlimited' ? undefined : Number(soft);
+};
