@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import module from 'node:module';
 import process from 'node:process';
-import type {CliOptions} from './source/commands/flags.js';
+import type {CliOptions} from './source/commands/options.js';
 import type {Engine} from './source/engine/types.js';
 
 // Before anything of ours is loaded: the next start then finds it compiled.
@@ -15,7 +15,8 @@ const fail = (message: string, code: number): never => {
 };
 
 const readOptions = async (): Promise<CliOptions> => {
-	const {helpText, readArguments, toOptions, UsageError} = await import('./source/commands/flags.js');
+	const {helpText, readArguments, UsageError} = await import('./source/commands/flags.js');
+	const {toOptions} = await import('./source/commands/options.js');
 	try {
 		const {given, positional} = readArguments(process.argv.slice(2));
 		if (given.help || given.version) {
@@ -77,6 +78,46 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	if (!controller.signal.aborted) await end(code);
 };
 
+const showPlan = async (options: CliOptions, guidePath: string): Promise<void> => {
+	const [{plan}, {checkModelFile}, {describeError}, {createLlamaEngine}, {isUtf8}, {probeSpeeds}, outside] = await Promise.all([
+		import('./source/commands/plan.js'),
+		import('./source/models/model-file.js'),
+		import('./source/engine/engine-errors.js'),
+		import('./source/engine/llama-engine.js'),
+		import('./source/lib/locale.js'),
+		import('./source/planner/bandwidth-probe.js'),
+		import('./source/outside.js'),
+	]);
+	const {stdout, stderr, env} = process;
+	const {probes, threads} = outside.createPorts({guidePath, stdout, env});
+	const computing = Math.max(1, threads - 1);
+	const controller = new AbortController();
+	const path = options.model ?? guidePath;
+	const {facts, tensors} = await checkModelFile(path).catch(error => fail(describeError(error), 1));
+	const engine = createLlamaEngine();
+	const leave = (code: number) => () => {
+		controller.abort();
+		void outside.leave(engine.dispose(), code);
+	};
+	process.on('SIGINT', leave(130)).on('SIGTERM', leave(143)).on('SIGHUP', leave(129));
+	stdout.on('error', leave(0));
+	const code = await plan(
+		{...options, ascii: options.ascii || !isUtf8(env, process.platform)},
+		{facts: path === guidePath ? {...facts, name: 'guide'} : facts, tensors},
+		{
+			...probes,
+			engine,
+			threads: computing,
+			speeds: () => probeSpeeds(computing, {signal: controller.signal}),
+			driverBytes: async () => 0,
+			stdout,
+			stderr,
+			signal: controller.signal,
+		},
+	);
+	if (!controller.signal.aborted) leave(code)();
+};
+
 const showScreen = async (options: CliOptions, guidePath: string): Promise<void> => {
 	const [{render}, {App}, {createServices}, {createTheme, unicodeGlyphs, asciiGlyphs}, {isUtf8}, {createWorkerEngine}, outside] =
 		await Promise.all([
@@ -94,7 +135,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		{
 			gpu: options.gpu,
 			wanted: options.wanted,
-			budgets: {vram: undefined, ram: undefined},
+			budgets: options.budgets,
 			sampling: model => samplingFor(options, model?.path, guidePath),
 			system: options.system,
 			maxTokens: options.maxTokens,
@@ -138,7 +179,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 	process.on('uncaughtException', crash).on('SIGTERM', leave(143)).on('SIGHUP', leave(129)).on('SIGINT', leave(130));
 	await instance.waitUntilRenderFlush();
 	// A failure is told when a model is to be loaded.
-	services.engine.start().catch(() => {});
+	services.begin().catch(() => {});
 	if (options.model !== undefined) void services.open(options.model);
 };
 
@@ -146,4 +187,4 @@ const options = await readOptions();
 const {fileURLToPath} = await import('node:url');
 const guidePath = fileURLToPath(guide);
 const hasScreen = process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json;
-await (hasScreen ? showScreen : answer)(options, guidePath);
+await (options.command === 'plan' ? showPlan : hasScreen ? showScreen : answer)(options, guidePath);

@@ -20,7 +20,7 @@ await build({
 		fetch: 'undefined',
 	},
 	// Found by their own files beside them; react-devtools-core is only asked for with DEV=true.
-	external: ['node-llama-cpp', 'systeminformation', 'react-devtools-core'],
+	external: ['node-llama-cpp', 'systeminformation', 'write-file-atomic', 'react-devtools-core'],
 	// What was CommonJS still calls `require` for Node's own modules.
 	banner: {js: "import {createRequire as requireFrom} from 'node:module'; const require = requireFrom(import.meta.url);"},
 	logLevel: 'warning',

@@ -1,13 +1,15 @@
 import {mkdtempSync} from 'node:fs';
-import {readFile, rm} from 'node:fs/promises';
+import {mkdir, readFile, rm} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
+import envPaths from 'env-paths';
 import {findModels} from './models/find-models.js';
 import {checkModelFile} from './models/model-file.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
+import {probeSpeeds} from './planner/bandwidth-probe.js';
 import {parseMlockLimit} from './planner/mlock.js';
 import type {Ports} from './services.js';
 import {osc52} from './ui/osc52.js';
@@ -19,6 +21,14 @@ type Outside = {
 };
 
 const expandHome = (file: string) => (file === '~' || file.startsWith('~/') ? path.join(os.homedir(), file.slice(1)) : file);
+
+const calibrationPath = () => path.join(envPaths('vramble', {suffix: ''}).data, 'calibration.json');
+
+const replaceFile = async (file: string, text: string) => {
+	const {default: writeFileAtomic} = await import('write-file-atomic');
+	await mkdir(path.dirname(file), {recursive: true});
+	await writeFileAtomic(file, text);
+};
 
 /** The real ports, all but the engine. */
 export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'engine'> => ({
@@ -36,6 +46,11 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 	mlockLimitBytes: async () => parseMlockLimit(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
 	copy: text => stdout.write(osc52(text, env)),
 	threads: os.availableParallelism(),
+	calibration: {
+		file: {read: () => readFile(calibrationPath(), 'utf8').catch(() => undefined), write: text => replaceFile(calibrationPath(), text)},
+		machine: {cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.availableParallelism(), ramBytes: os.totalmem()},
+		probe: () => probeSpeeds(os.availableParallelism()),
+	},
 });
 
 /** What is under way gets this long to stop: a program that was told to leave should be gone within two seconds. */

@@ -2,7 +2,7 @@ import {type ChatStore, createChatStore} from './chat/chat-store.js';
 import {createTokenRate, type TokenRate} from './chat/token-rate.js';
 import {describeError} from './engine/engine-errors.js';
 import {createEngineStore, type EngineStore, type Failure, type Outcome} from './engine/engine-store.js';
-import type {Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
+import type {Answer, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
 import {vramOf} from './monitor/vram.js';
@@ -10,6 +10,7 @@ import {type Budgets, machineOf} from './planner/machine.js';
 import {checkMlock} from './planner/mlock.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
 import {settleLayers} from './planner/settle.js';
+import {createSpeedKeeper} from './planner/speed-keeper.js';
 
 /** The outside world, as arguments. */
 export type Ports = {
@@ -20,6 +21,7 @@ export type Ports = {
 	readonly findModels: () => Promise<readonly ModelEntry[]>;
 	readonly temporaryFile: () => {readonly path: string; readonly remove: () => Promise<void>};
 	readonly copy: (text: string) => void;
+	readonly calibration: Pick<Parameters<typeof createSpeedKeeper>[0], 'file' | 'machine' | 'probe'>;
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
 	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
@@ -42,6 +44,8 @@ export type Services = {
 	readonly monitor: MonitorStore;
 	readonly rate: TokenRate;
 	readonly findModels: Ports['findModels'];
+	/** Loads llama.cpp and finds out how fast this machine is. */
+	readonly begin: () => Promise<void>;
 	/** Loads a model; on failure the one before is back, and the chat says why. */
 	readonly open: (path: string, options?: {readonly keepConversation?: boolean}) => Promise<void>;
 	/** Applies what is pending in the tuner; on failure the settings before are back, and the chat says why. */
@@ -62,13 +66,45 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		sampling: () => options.sampling(engine.get().model),
 		system: options.system,
 		maxTokens: options.maxTokens,
+		onAnswered: answer => learn(answer),
 	});
 	const monitor = createMonitorStore({
 		probes: {...ports.probes, engineMemory: async () => (engine.get().device ? engine.memory() : undefined)},
 	});
 
 	const driverBytes = () => 0;
-	const plan = createPlanStore({engine, monitor, budgets: options.budgets, threads: ports.threads, speeds: () => undefined, driverBytes});
+	const keeper = createSpeedKeeper({...ports.calibration, onChange: () => plan.refresh()});
+	const plan = createPlanStore({
+		engine,
+		monitor,
+		budgets: options.budgets,
+		threads: ports.threads,
+		speeds: model => keeper.speeds(model.path),
+		driverBytes,
+	});
+
+	/** Shorter answers say more of the clock than of the machine. */
+	const fewestTokens = 16;
+	const learn = ({prompt, generation, contextUsed}: Answer) => {
+		const {model, applied} = engine.get();
+		if (!model || !applied || generation.tokens < fewestTokens) return;
+		const {breakdown} = plan.get().plan ?? {};
+		keeper.observe({
+			model: model.path,
+			settings: applied,
+			weights: model.weights,
+			cache: breakdown && {gpu: breakdown.vram.cache, cpu: breakdown.ram.cache},
+			fillTokens: contextUsed,
+			tokensPerSecond: ((generation.tokens - 1) / generation.ms) * 1000,
+			prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
+		});
+	};
+
+	/** llama.cpp first: the probe should have the machine to itself. */
+	const begin = async () => {
+		const {names} = await engine.start();
+		await keeper.begin(names);
+	};
 
 	const tellOutcome = (outcome: Outcome, what: string) => {
 		if (outcome.ok) return;
@@ -159,6 +195,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		monitor,
 		rate,
 		findModels: ports.findModels,
+		begin,
 		open,
 		apply,
 		copyAnswer() {

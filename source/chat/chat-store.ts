@@ -1,6 +1,6 @@
 import {describeError, isAborted} from '../engine/engine-errors.js';
 import type {Conversation, EngineStore} from '../engine/engine-store.js';
-import type {Message, Sampling} from '../engine/types.js';
+import type {Answer, Message, Sampling} from '../engine/types.js';
 import {createStore} from '../lib/store.js';
 import {type ChatEvent, type ChatState, chatReducer, emptyChat} from './chat-reducer.js';
 import type {TokenRate} from './token-rate.js';
@@ -12,6 +12,8 @@ type Options = {
 	readonly sampling: () => Sampling;
 	readonly system: string | undefined;
 	readonly maxTokens: number | undefined;
+	/** Told of every answer that came to an end. */
+	readonly onAnswered?: (answer: Answer) => void;
 };
 
 /** What the model has been told and has said: questions without an answer are not part of it. */
@@ -23,7 +25,7 @@ const toMessages = ({messages}: ChatState): Message[] => {
 };
 
 /** The conversation as it is seen, and its questions one by one to the engine whenever it is ready. */
-export const createChatStore = ({engine, rate, sampling, system, maxTokens}: Options) => {
+export const createChatStore = ({engine, rate, sampling, system, maxTokens, onAnswered}: Options) => {
 	const store = createStore<ChatState>(emptyChat(system));
 	const tell = (event: ChatEvent) => store.update(state => chatReducer(state, event));
 	let answering = false;
@@ -46,6 +48,7 @@ export const createChatStore = ({engine, rate, sampling, system, maxTokens}: Opt
 			tell({type: 'answered', answer, tokensPerSecond: tokens > 1 && ms > 0 ? ((tokens - 1) / ms) * 1000 : undefined});
 			// The time of the first token belongs to the prompt.
 			rate.end({tokens: tokens - 1, ms, firstTokenMs});
+			onAnswered?.(answer);
 		} catch (error) {
 			tell(isAborted(error) ? {type: 'stopped'} : {type: 'failed', why: describeError(error)});
 		} finally {

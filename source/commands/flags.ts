@@ -1,5 +1,5 @@
 import leven from 'leven';
-import {cacheTypeNames, type FlashAttention, type GpuChoice, type WantedSettings} from '../engine/types.js';
+import {cacheTypeNames} from '../engine/types.js';
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
@@ -12,6 +12,8 @@ type Flag = {
 	/** What stands for its value in the help; undefined: the flag has none. */
 	readonly value?: string;
 	readonly text: string;
+	/** Given again it adds to the list; of any other flag the last value counts. */
+	readonly repeats?: boolean;
 };
 
 export const flags = [
@@ -24,6 +26,11 @@ export const flags = [
 	{names: ['flash-attn', 'fa'], value: 'on|off|auto', text: 'flash attention (auto)'},
 	{names: ['no-mmap'], text: 'copy the weights into RAM instead of mapping the file'},
 	{names: ['mlock'], text: 'keep the weights in RAM (needs a large enough ulimit -l)'},
+	{names: ['vram'], value: 'SIZE', text: 'most VRAM that vramble may take: 11.5G, 11500M, 90%', repeats: true},
+	{names: ['ram'], value: 'SIZE', text: 'the same for RAM'},
+	{names: ['gpu-bandwidth'], value: 'GB/S', text: 'plan: what the memory of another GPU gives, as 360'},
+	{names: ['ram-bandwidth'], value: 'GB/S', text: 'plan: what the RAM of another machine gives, as 80'},
+	{names: ['print-command'], text: 'plan: the same settings as a llama-server command line'},
 	{names: ['gpu'], value: 'BACKEND', text: 'auto, cuda, vulkan, metal or off (auto)'},
 	{names: ['system', 'sys'], value: 'TEXT', text: 'system prompt (none)'},
 	{names: ['prompt', 'p'], value: 'TEXT', text: 'answer this on stdout and exit, without a screen'},
@@ -33,13 +40,13 @@ export const flags = [
 	{names: ['top-p'], value: 'X', text: 'sample from the most likely tokens that sum to X (0.95, 1: all)'},
 	{names: ['min-p'], value: 'X', text: 'leave out tokens under X times the most likely one (0.05, 0: none)'},
 	{names: ['seed', 's'], value: 'N', text: 'seed of the sampling (random)'},
-	{names: ['json'], text: 'with -p: one line of JSON instead of the text'},
+	{names: ['json'], text: 'with -p and plan: one line of JSON instead of the text'},
 	{names: ['ascii'], text: 'draw with ASCII characters only'},
 	{names: ['help', 'h'], text: 'this help'},
 	{names: ['version'], text: 'the version'},
 ] as const satisfies readonly Flag[];
 
-type FlagName = (typeof flags)[number]['names'][0];
+export type FlagName = (typeof flags)[number]['names'][0];
 export type GivenFlags = Readonly<Partial<Record<FlagName, string | true>>>;
 
 const dashed = (name: string) => (name.length > 3 || name.includes('-') ? `--${name}` : `-${name}`);
@@ -89,108 +96,11 @@ export const readArguments = (argv: readonly string[]): {readonly given: GivenFl
 
 		const value = inline ?? rest.shift();
 		if (value === undefined) throw new UsageError(`${dashed(name)} needs a value: ${flag.value}.`);
-		given[flag.names[0]] = value;
+		const before = flag.repeats ? given[flag.names[0]] : undefined;
+		given[flag.names[0]] = before === undefined ? value : `${before},${value}`;
 	}
 
 	return {given, positional};
-};
-
-const text = (given: GivenFlags, name: FlagName): string | undefined => {
-	const value = given[name];
-	return typeof value === 'string' ? value : undefined;
-};
-
-const number = (
-	given: GivenFlags,
-	name: FlagName,
-	{least, most, whole}: {least: number; most?: number; whole: boolean},
-): number | undefined => {
-	const value = text(given, name);
-	if (value === undefined) return undefined;
-	const parsed = value.trim() === '' ? Number.NaN : Number(value);
-	const fits =
-		Number.isFinite(parsed) && parsed >= least && parsed <= (most ?? Number.MAX_SAFE_INTEGER) && (!whole || Number.isInteger(parsed));
-	if (fits) return parsed;
-	const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
-	throw new UsageError(`--${name} takes a ${whole ? 'whole ' : ''}number ${range}, not "${value}".`);
-};
-
-const oneOf = <T extends string>(given: GivenFlags, name: FlagName, choices: readonly T[]): T | undefined => {
-	const value = text(given, name);
-	if (value === undefined) return undefined;
-	const found = choices.find(choice => choice === value.toLowerCase());
-	if (found) return found;
-	throw new UsageError(`--${name} takes one of ${choices.join(', ')}, not "${value}".`);
-};
-
-const gpuChoices: readonly GpuChoice[] = ['auto', 'cuda', 'vulkan', 'metal', 'off'];
-const flashChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
-/** More layers than any model has. */
-const allLayers = 9999;
-
-export type CliOptions = {
-	readonly model: string | undefined;
-	readonly gpu: GpuChoice;
-	readonly wanted: WantedSettings;
-	readonly system: string | undefined;
-	readonly prompt: string | undefined;
-	readonly maxTokens: number | undefined;
-	/** undefined: the model's own, or llama.cpp's default. */
-	readonly temperature: number | undefined;
-	readonly sampling: {readonly topK: number; readonly topP: number; readonly minP: number; readonly seed: number | undefined};
-	readonly json: boolean;
-	readonly ascii: boolean;
-};
-
-const gpuLayers = (given: GivenFlags): number | 'auto' => {
-	const value = text(given, 'gpu-layers');
-	if (value === undefined || value === 'auto') return 'auto';
-	if (value === 'all') return allLayers;
-	return number(given, 'gpu-layers', {least: 0, whole: true}) ?? 'auto';
-};
-
-/** The largest context that a llama.cpp parameter (32 bits) can hold. */
-const largestContext = 2 ** 31 - 1;
-
-/**
-Reads the command line. The defaults of sampling are llama.cpp's.
-
-@throws UsageError where it cannot be understood.
-*/
-export const toOptions = (given: GivenFlags, positional: readonly string[]): CliOptions => {
-	if (positional.length > 1) throw new UsageError(`One model at a time: what is "${positional[1]}"? A prompt goes behind -p, in quotes.`);
-	const predict = number(given, 'predict', {least: -1, whole: true});
-	if (predict === 0) throw new UsageError('--predict takes a whole number of at least 1, or -1 for no limit, not "0".');
-	const seed = number(given, 'seed', {least: -1, most: 2 ** 32 - 1, whole: true});
-	return {
-		model: positional[0],
-		gpu: oneOf(given, 'gpu', gpuChoices) ?? 'auto',
-		wanted: {
-			gpuLayers: gpuLayers(given),
-			cpuExpertLayers: 0,
-			mmap: given['no-mmap'] !== true,
-			mlock: given.mlock === true,
-			contextSize:
-				text(given, 'ctx-size') === 'auto' ? 'auto' : (number(given, 'ctx-size', {least: 1, most: largestContext, whole: true}) ?? 'auto'),
-			cacheTypeK: oneOf(given, 'cache-type-k', cacheTypeNames) ?? 'f16',
-			cacheTypeV: oneOf(given, 'cache-type-v', cacheTypeNames) ?? 'f16',
-			batchSize: number(given, 'batch-size', {least: 1, most: 65_536, whole: true}) ?? 512,
-			threads: text(given, 'threads') === 'auto' ? 'auto' : (number(given, 'threads', {least: 1, most: 512, whole: true}) ?? 'auto'),
-			flashAttention: oneOf(given, 'flash-attn', flashChoices) ?? 'auto',
-		},
-		system: text(given, 'system'),
-		prompt: text(given, 'prompt'),
-		maxTokens: predict === undefined || predict < 0 ? undefined : predict,
-		temperature: number(given, 'temp', {least: 0, most: 100, whole: false}),
-		sampling: {
-			topK: number(given, 'top-k', {least: 0, whole: true}) ?? 40,
-			topP: number(given, 'top-p', {least: 0, most: 1, whole: false}) ?? 0.95,
-			minP: number(given, 'min-p', {least: 0, most: 1, whole: false}) ?? 0.05,
-			seed: seed === undefined || seed < 0 ? undefined : seed,
-		},
-		json: given.json === true,
-		ascii: given.ascii === true,
-	};
 };
 
 export const helpText = (): string => {
@@ -206,6 +116,8 @@ export const helpText = (): string => {
     $ vramble [MODEL] [flags]              the screen; MODEL is the path of a GGUF file, without one: the list
     $ vramble MODEL -p "question" [flags]  the answer on stdout, without a screen
     $ some-command | vramble MODEL -p "question about its output"
+    $ vramble plan [MODEL] [flags]         what settings would take and how fast they would be, without loading;
+                                           --vram 8G,12G --ram 64G: on other machines
 
   Flags
 ${lines.join('\n')}

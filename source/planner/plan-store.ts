@@ -28,7 +28,7 @@ type Options = {
 	readonly budgets: Budgets;
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
-	readonly speeds: () => Speeds | undefined;
+	readonly speeds: (model: ModelFacts) => Speeds | undefined;
 	/** What the driver takes beyond llama.cpp's own numbers, learned from real loads. */
 	readonly driverBytes: () => number;
 };
@@ -76,7 +76,7 @@ export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driv
 	const basis = (facts: ModelFacts) => ({
 		weights: facts.weights,
 		machine: machineOf(monitor.get(), store.get().budgets),
-		speeds: speeds(),
+		speeds: speeds(facts),
 		driverBytes: driverBytes(),
 	});
 
@@ -152,13 +152,17 @@ export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driv
 		applied = state.applied;
 		setPending(undefined, store.get().binding);
 	});
-	const unsubscribeMonitor = monitor.subscribe(() => {
+	/** What is planned with has changed, not what is planned. */
+	const refresh = () => {
 		const now = shown();
 		const known = now && dryRuns.get(keyOf(now.settings));
 		if (known) show(planOf({settings: now.settings, dryRun: known.dryRun, ...basis(now.facts)}), now.facts);
-	});
+	};
+
+	const unsubscribeMonitor = monitor.subscribe(refresh);
 
 	return {
+		refresh,
 		get: store.get,
 		subscribe: store.subscribe,
 		limits,

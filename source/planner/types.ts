@@ -89,4 +89,6 @@ export type Advice = {
 	readonly tokensPerSecond: number | undefined;
 	/** Settings that do it; undefined: it takes another file or another machine. */
 	readonly settings: Settings | undefined;
+	/** What the verdict becomes, where these settings do not work now and then do. */
+	readonly verdict?: Verdict | undefined;
 };

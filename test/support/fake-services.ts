@@ -55,6 +55,11 @@ export const createFakeServices = ({
 			temporaryFile: () => ({path: '/nowhere/state.bin', remove: async () => {}}),
 			copy: text => copied.push(text),
 			threads: 8,
+			calibration: {
+				file: {read: async () => undefined, write: async () => {}},
+				machine: {cpu: 'Fake', cores: 8, ramBytes: 64 * gib},
+				probe: async () => ({gpuBytesPerSecond: 360e9, cpuBytesPerSecond: 40e9, overheadMs: 1}),
+			},
 			mlockLimitBytes: async () => undefined,
 		},
 		{

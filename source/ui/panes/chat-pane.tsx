@@ -11,6 +11,8 @@ import {useStore} from '../use-store.js';
 type ChatPaneProps = {
 	readonly width: number;
 	readonly height: number;
+	/** Its keys are the chat's: the tuner has other uses for Page Up. */
+	readonly isActive: boolean;
 	readonly scroll: ScrollState;
 	readonly onScroll: (event: ScrollEvent) => void;
 };
@@ -28,7 +30,7 @@ const Welcome = ({width, height}: {readonly width: number; readonly height: numb
 	);
 };
 
-export const ChatPane = ({width, height, scroll, onScroll}: ChatPaneProps) => {
+export const ChatPane = ({width, height, isActive, scroll, onScroll}: ChatPaneProps) => {
 	const theme = useTheme();
 	const {chat} = useServices();
 	const messages = useStore(chat, state => state.messages);
@@ -42,21 +44,22 @@ export const ChatPane = ({width, height, scroll, onScroll}: ChatPaneProps) => {
 		onScroll({type: 'measured', total: lines.length, height});
 	}, [lines.length, height, onScroll]);
 
-	useInput((input, key) => {
-		const verb = verbOf(chatKeys, input, key);
-		if (verb === 'toEnd') onScroll({type: 'wentToEnd'});
-		else if (verb) onScroll({type: verb, ...extent});
-	});
+	useInput(
+		(input, key) => {
+			const verb = verbOf(chatKeys, input, key);
+			if (verb === 'toEnd') onScroll({type: 'wentToEnd'});
+			else if (verb) onScroll({type: verb, ...extent});
+		},
+		{isActive},
+	);
 
+	// The line that says so takes a row of its own.
+	const shownRows = height - (below > 0 ? 1 : 0);
 	if (messages.length === 0) return <Welcome width={width} height={height} />;
 	return (
 		<Box width={width} height={height} paddingX={2} flexDirection="column" overflow="hidden">
-			<TranscriptView
-				lines={lines.slice(top, top + height - (below > 0 ? 1 : 0))}
-				width={width - 4}
-				height={height - (below > 0 ? 1 : 0)}
-			/>
-			{below > 0 ? <Text color={theme.dim}>{`${below} lines below, Ctrl+End goes there`}</Text> : null}
+			<TranscriptView lines={lines.slice(top, top + shownRows)} width={width - 4} height={shownRows} />
+			{below > 0 ? <Text color={theme.dim}>{`${lines.length - top - shownRows} lines below, Ctrl+End goes there`}</Text> : null}
 		</Box>
 	);
 };

@@ -56,7 +56,7 @@ type FieldProps = {
 const Field = ({name, settings, isPending, isSelected, isFirst, suffix = ''}: FieldProps) => {
 	const theme = useTheme();
 	const {selected, left, right} = theme.glyphs;
-	const label = isFirst ? labels[name].padEnd(11) : labels[name];
+	const label = isFirst ? labels[name].padEnd(10) : labels[name];
 	return (
 		<Text wrap="truncate">
 			<Text color={theme.accent}>{isSelected ? `${selected} ` : '  '}</Text>
@@ -69,7 +69,7 @@ const Field = ({name, settings, isPending, isSelected, isFirst, suffix = ''}: Fi
 			</Text>
 			<Text color={theme.dim}>{suffix}</Text>
 			<Text color={theme.accent}>{isSelected ? ` ${right}` : '  '}</Text>
-			{isFirst ? '' : ' '.repeat(valueWidths[name] - valueText(settings, name).length)}
+			{isFirst ? '' : ''.padEnd(valueWidths[name] - valueText(settings, name).length)}
 		</Text>
 	);
 };

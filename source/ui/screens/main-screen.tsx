@@ -146,7 +146,7 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 				mode={app.tuner}
 				onBudgetSet={() => dispatch({type: 'tunerTurned', to: 'settings'})}
 			/>
-			<ChatPane width={columns} height={layout.chat.height} scroll={scroll} onScroll={onScroll} />
+			<ChatPane width={columns} height={layout.chat.height} isActive={isChat} scroll={scroll} onScroll={onScroll} />
 			<Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>
 			<Box paddingX={2} height={layout.prompt.height - rules} overflow="hidden">
 				<Editor layout={text} maxRows={layout.prompt.height - rules} isActive={isChat} placeholder={placeholder} width={columns - 4} />

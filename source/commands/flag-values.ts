@@ -1,0 +1,44 @@
+import {parseSize, type Size} from '../lib/size.js';
+import {type FlagName, type GivenFlags, UsageError} from './flags.js';
+
+/** Readers of what was given. All of them throw a `UsageError` where a value cannot be understood; undefined: the flag was not given. */
+
+export const text = (given: GivenFlags, name: FlagName): string | undefined => {
+	const value = given[name];
+	return typeof value === 'string' ? value : undefined;
+};
+
+export const number = (
+	given: GivenFlags,
+	name: FlagName,
+	{least, most, whole}: {least: number; most?: number; whole: boolean},
+): number | undefined => {
+	const value = text(given, name);
+	if (value === undefined) return undefined;
+	const parsed = value.trim() === '' ? Number.NaN : Number(value);
+	const fits =
+		Number.isFinite(parsed) && parsed >= least && parsed <= (most ?? Number.MAX_SAFE_INTEGER) && (!whole || Number.isInteger(parsed));
+	if (fits) return parsed;
+	const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+	throw new UsageError(`--${name} takes a ${whole ? 'whole ' : ''}number ${range}, not "${value}".`);
+};
+
+export const oneOf = <T extends string>(given: GivenFlags, name: FlagName, choices: readonly T[]): T | undefined => {
+	const value = text(given, name);
+	if (value === undefined) return undefined;
+	const found = choices.find(choice => choice === value.toLowerCase());
+	if (found) return found;
+	throw new UsageError(`--${name} takes one of ${choices.join(', ')}, not "${value}".`);
+};
+
+const size = (name: FlagName, value: string): Size => {
+	const parsed = parseSize(value);
+	if (parsed) return parsed;
+	throw new UsageError(`--${name} takes a size with its unit, such as 11.5G, 11500M or 90%, not "${value}".`);
+};
+
+/** Separated by commas; none where the flag was not given. */
+export const sizes = (given: GivenFlags, name: FlagName): readonly Size[] =>
+	text(given, name)
+		?.split(',')
+		.map(value => size(name, value.trim())) ?? [];

@@ -1,0 +1,132 @@
+import {cacheTypeNames, type FlashAttention, type GpuChoice, type WantedSettings} from '../engine/types.js';
+import type {Size} from '../lib/size.js';
+import type {Budgets} from '../planner/machine.js';
+import {number, oneOf, sizes, text} from './flag-values.js';
+import {type GivenFlags, UsageError} from './flags.js';
+
+const gpuChoices: readonly GpuChoice[] = ['auto', 'cuda', 'vulkan', 'metal', 'off'];
+const flashChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
+/** More layers than any model has. */
+const allLayers = 9999;
+
+/** Words that stand before the model; a model file of that name is written as a path: `./plan`. */
+const commands = ['plan'] as const;
+
+/** Another machine than the one at hand, as far as it was described. */
+export type PlanOptions = {
+	/** Several: side by side. */
+	readonly vram: readonly Size[];
+	readonly ram: Size | undefined;
+	readonly gpuBytesPerSecond: number | undefined;
+	readonly ramBytesPerSecond: number | undefined;
+	readonly printCommand: boolean;
+};
+
+export type CliOptions = {
+	/** undefined: the screen, or an answer. */
+	readonly command: (typeof commands)[number] | undefined;
+	readonly model: string | undefined;
+	readonly gpu: GpuChoice;
+	readonly wanted: WantedSettings;
+	readonly budgets: Budgets;
+	readonly plan: PlanOptions;
+	readonly system: string | undefined;
+	readonly prompt: string | undefined;
+	readonly maxTokens: number | undefined;
+	/** undefined: the model's own, or llama.cpp's default. */
+	readonly temperature: number | undefined;
+	readonly sampling: {readonly topK: number; readonly topP: number; readonly minP: number; readonly seed: number | undefined};
+	readonly json: boolean;
+	readonly ascii: boolean;
+};
+
+const gpuLayers = (given: GivenFlags): number | 'auto' => {
+	const value = text(given, 'gpu-layers');
+	if (value === undefined || value === 'auto') return 'auto';
+	if (value === 'all') return allLayers;
+	return number(given, 'gpu-layers', {least: 0, whole: true}) ?? 'auto';
+};
+
+const mostOf = (name: string, sizes: readonly Size[], most: number): readonly Size[] => {
+	if (sizes.length <= most) return sizes;
+	throw new UsageError(`--${name} takes ${most === 1 ? 'one size' : `at most ${most} sizes`}, not ${sizes.length}.`);
+};
+
+/** More do not fit side by side, and each takes seconds. */
+const mostCards = 8;
+
+/** Data sheets give decimal gigabytes. */
+const bandwidth = (given: GivenFlags, name: 'gpu-bandwidth' | 'ram-bandwidth'): number | undefined => {
+	const gigabytes = number(given, name, {least: 0.1, most: 1e6, whole: false});
+	return gigabytes === undefined ? undefined : gigabytes * 1e9;
+};
+
+const onlyForPlan = ['gpu-bandwidth', 'ram-bandwidth', 'print-command'] as const;
+
+const checkCommand = (command: CliOptions['command'], given: GivenFlags) => {
+	const stray = onlyForPlan.find(name => given[name] !== undefined);
+	if (command !== 'plan' && stray) throw new UsageError(`--${stray} belongs to vramble plan.`);
+	if (command === 'plan' && given.prompt !== undefined) throw new UsageError('vramble plan loads nothing, so it cannot answer -p.');
+	if (given.json && given['print-command']) throw new UsageError('--json and --print-command: one of them, please.');
+};
+
+/** The largest context that a llama.cpp parameter (32 bits) can hold. */
+const largestContext = 2 ** 31 - 1;
+
+/**
+Reads the command line. The defaults of sampling are llama.cpp's.
+
+@throws UsageError where it cannot be understood.
+*/
+export const toOptions = (given: GivenFlags, positional: readonly string[]): CliOptions => {
+	const command = commands.find(name => name === positional[0]);
+	const [model, extra] = command ? positional.slice(1) : positional;
+	if (extra !== undefined) {
+		throw new UsageError(`One model at a time: what is "${extra}"?${command ? '' : ' A prompt goes behind -p, in quotes.'}`);
+	}
+
+	checkCommand(command, given);
+	const vram = mostOf('vram', sizes(given, 'vram'), command === 'plan' ? mostCards : 1);
+	const [ram] = mostOf('ram', sizes(given, 'ram'), 1);
+	const predict = number(given, 'predict', {least: -1, whole: true});
+	if (predict === 0) throw new UsageError('--predict takes a whole number of at least 1, or -1 for no limit, not "0".');
+	const seed = number(given, 'seed', {least: -1, most: 2 ** 32 - 1, whole: true});
+	return {
+		command,
+		model,
+		gpu: oneOf(given, 'gpu', gpuChoices) ?? 'auto',
+		wanted: {
+			gpuLayers: gpuLayers(given),
+			cpuExpertLayers: 0,
+			mmap: given['no-mmap'] !== true,
+			mlock: given.mlock === true,
+			contextSize:
+				text(given, 'ctx-size') === 'auto' ? 'auto' : (number(given, 'ctx-size', {least: 1, most: largestContext, whole: true}) ?? 'auto'),
+			cacheTypeK: oneOf(given, 'cache-type-k', cacheTypeNames) ?? 'f16',
+			cacheTypeV: oneOf(given, 'cache-type-v', cacheTypeNames) ?? 'f16',
+			batchSize: number(given, 'batch-size', {least: 1, most: 65_536, whole: true}) ?? 512,
+			threads: text(given, 'threads') === 'auto' ? 'auto' : (number(given, 'threads', {least: 1, most: 512, whole: true}) ?? 'auto'),
+			flashAttention: oneOf(given, 'flash-attn', flashChoices) ?? 'auto',
+		},
+		budgets: {vram: vram[0], ram},
+		plan: {
+			vram,
+			ram,
+			gpuBytesPerSecond: bandwidth(given, 'gpu-bandwidth'),
+			ramBytesPerSecond: bandwidth(given, 'ram-bandwidth'),
+			printCommand: given['print-command'] === true,
+		},
+		system: text(given, 'system'),
+		prompt: text(given, 'prompt'),
+		maxTokens: predict === undefined || predict < 0 ? undefined : predict,
+		temperature: number(given, 'temp', {least: 0, most: 100, whole: false}),
+		sampling: {
+			topK: number(given, 'top-k', {least: 0, whole: true}) ?? 40,
+			topP: number(given, 'top-p', {least: 0, most: 1, whole: false}) ?? 0.95,
+			minP: number(given, 'min-p', {least: 0, most: 1, whole: false}) ?? 0.05,
+			seed: seed === undefined || seed < 0 ? undefined : seed,
+		},
+		json: given.json === true,
+		ascii: given.ascii === true,
+	};
+};

@@ -1,0 +1,32 @@
+import type {GpuChoice, Settings, WantedSettings} from '../engine/types.js';
+
+/** As a POSIX shell takes it for one word. */
+export const shellQuote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** `--load-mode` of llama.cpp v0.5.0; without it files are mapped where the device can. */
+const loadMode = ({mmap, mlock}: Settings): readonly string[] => {
+	if (mlock) return ['--load-mode', mmap ? 'mmap+mlock' : 'mlock'];
+	return mmap ? [] : ['--load-mode', 'none'];
+};
+
+type Chosen = {readonly path: string; readonly settings: Settings; readonly threads: WantedSettings['threads']; readonly gpu: GpuChoice};
+
+/** The same settings for llama.cpp's own server: one conversation at a time, batches that are not split. */
+export const serverCommand = ({path, settings, threads, gpu}: Chosen): string => {
+	const batchSize = String(Math.min(settings.batchSize, settings.contextSize));
+	const words = [
+		'llama-server',
+		...['--model', path.startsWith('-') ? `./${path}` : path],
+		...['--gpu-layers', String(settings.gpuLayers)],
+		...(settings.cpuExpertLayers > 0 ? ['--n-cpu-moe', String(settings.cpuExpertLayers)] : []),
+		...(gpu === 'off' ? ['--device', 'none'] : []),
+		...['--ctx-size', String(settings.contextSize)],
+		...['--cache-type-k', settings.cacheTypeK, '--cache-type-v', settings.cacheTypeV],
+		...['--batch-size', batchSize, '--ubatch-size', batchSize],
+		...['--flash-attn', settings.flashAttention],
+		...(threads === 'auto' ? [] : ['--threads', String(threads)]),
+		...['--parallel', '1'],
+		...loadMode(settings),
+	];
+	return words.map(shellQuote).join(' ');
+};

@@ -1,0 +1,53 @@
+import type {DryRun, Settings} from '../engine/types.js';
+import type {GgufTensor} from '../models/gguf-header.js';
+import {estimatedDryRun} from '../planner/memory.js';
+import {placedBytes} from '../planner/placement.js';
+import type {AskDryRun, ModelWeights} from '../planner/types.js';
+
+/**
+Compute buffers on a GPU against those on the CPU for the same graph: 1.1 times as much with a dense 70B shape, 0.3 with a 120B mixture of experts, some 20 to 50 MiB
+more with models of 6 to 2,000 MB (llama.cpp v0.5.0, Vulkan, 2,048 to 16,384 tokens of context, batch 512). Rather too much than too little.
+*/
+const computeFactor = 1.15;
+const computeExtraBytes = 64 * 1024 ** 2;
+/** Where the engine did not say what its compute buffers are. */
+const usualComputeBytes = 300 * 1024 ** 2;
+
+/** With a batch of 32 or more llama.cpp copies the weights that are on the CPU to the GPU, one tensor after the other (`offload_op` of its backends). */
+const copiedBytes = (tensors: readonly GgufTensor[]): number =>
+	tensors.reduce((largest, {name, sizeBytes}) => (name.startsWith('blk.') ? Math.max(largest, sizeBytes) : largest), 0);
+
+type Model = {readonly weights: ModelWeights; readonly layers: number; readonly tensors: readonly GgufTensor[]};
+
+/**
+Dry runs for a graphics card that is not here. What a context takes in all is asked of the engine without any layer on a GPU; weights go by their sizes, the KV cache
+by its share of blocks. Not exact: models whose blocks differ in their cache, and the compute buffers of that card.
+*/
+export const elsewhere =
+	(ask: AskDryRun, {weights, layers, tensors}: Model): AskDryRun =>
+	async settings => {
+		const base: Settings = {...settings, gpuLayers: 0, cpuExpertLayers: 0};
+		const dryRun = await ask(base);
+		const computeBytes = dryRun.compute ? dryRun.compute.ramBytes * computeFactor + computeExtraBytes : usualComputeBytes;
+		const isWhole = settings.gpuLayers >= layers && settings.cpuExpertLayers === 0;
+		const vramBytes = Math.round(computeBytes + (isWhole ? 0 : copiedBytes(tensors)));
+		const ramBytes = dryRun.compute?.ramBytes ?? 0;
+		const cacheBytes = dryRun.context.ramBytes - ramBytes + Math.max(0, dryRun.context.vramBytes - (dryRun.compute?.vramBytes ?? 0));
+		const known: DryRun = {
+			exact: false,
+			weights: {vramBytes: 0, ramBytes: dryRun.weights.ramBytes + dryRun.weights.vramBytes},
+			context: {vramBytes, ramBytes: cacheBytes + ramBytes},
+			compute: {vramBytes, ramBytes},
+		};
+		return estimatedDryRun(settings, weights, {settings: base, dryRun: known});
+	};
+
+/** A device that leaves more than that behind has tensors that it cannot take: software Vulkan, and old cards, have a limit for a single one. */
+const takenShare = 0.98;
+
+/** Whether the device at hand takes layers as any other card would, so that its dry run can speak for that one. */
+export const takesAll = async (ask: AskDryRun, settings: Settings, {weights, layers}: Model): Promise<boolean> => {
+	const all = {...settings, gpuLayers: layers, cpuExpertLayers: 0};
+	const dryRun = await ask(all);
+	return dryRun.weights.vramBytes >= takenShare * placedBytes(all, weights.sizes).gpu;
+};

@@ -1,0 +1,70 @@
+import type {BindingLimit} from '../planner/fit.js';
+import type {Advice, Memory, Plan} from '../planner/types.js';
+import type {Report} from './plan-report.js';
+
+/** Scripts get `null` for what is not known: JSON leaves out `undefined`. */
+const orNull = <T>(value: T | undefined): T | null => value ?? null;
+
+const free = ({totalBytes, otherBytes}: Memory): number => Math.max(0, totalBytes - otherBytes);
+
+const devicesOf = ({target: {machine, hasOtherCard}, device}: Report) =>
+	machine.vram
+		? [
+				{
+					name: hasOtherCard ? null : device.names.join(' + '),
+					backend: hasOtherCard ? null : device.backend,
+					totalBytes: machine.vram.totalBytes,
+					freeBytes: free(machine.vram),
+					budgetBytes: orNull(machine.vram.budgetBytes),
+				},
+			]
+		: [];
+
+const ramOf = (ram: Memory | undefined) => ({
+	totalBytes: orNull(ram?.totalBytes),
+	availableBytes: ram ? free(ram) : null,
+	budgetBytes: orNull(ram?.budgetBytes),
+});
+
+const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}: Plan, recommended: boolean) => ({
+	gpuLayers: settings.gpuLayers,
+	cpuExpertLayers: settings.cpuExpertLayers,
+	contextSize: settings.contextSize,
+	cacheTypeK: settings.cacheTypeK,
+	cacheTypeV: settings.cacheTypeV,
+	batchSize: settings.batchSize,
+	vramBytes,
+	ramBytes,
+	breakdown,
+	tokensPerSecond: orNull(plan.tokensPerSecond),
+	promptTokensPerSecond: orNull(plan.promptTokensPerSecond),
+	verdict,
+	recommended,
+});
+
+const bindingToJson = (binding: BindingLimit | undefined) =>
+	binding ? {limit: binding.limit, nextGpuLayers: binding.next, missingBytes: binding.missingBytes} : null;
+
+const adviceToJson = ({text, freesVramBytes, moreLayers, tokensPerSecond, settings}: Advice) => ({
+	text,
+	freesVramBytes: orNull(freesVramBytes),
+	moreLayers: orNull(moreLayers),
+	tokensPerSecond: orNull(tokensPerSecond),
+	settings: orNull(settings),
+});
+
+/** What `--json` prints; scripts rely on it. Bytes, tokens per second; `null`: not known. */
+export const planReportToJson = (report: Report) => {
+	const {path, name, architecture, sizeBytes, layers, expertLayers, trainedContext} = report.model;
+	return {
+		schema: 1,
+		exact: report.plans.every(({exact}) => exact),
+		model: {path, name, architecture, sizeBytes, layers, expertLayers, trainedContext: orNull(trainedContext)},
+		devices: devicesOf(report),
+		ram: ramOf(report.target.machine.ram),
+		plans: report.plans.map(plan => planToJson(plan, plan === report.chosen && !report.isGiven)),
+		bindingLimit: bindingToJson(report.bindingLimit),
+		largestContext: orNull(report.largestContext?.plan.settings.contextSize),
+		advice: report.advice.map(adviceToJson),
+	};
+};

@@ -1,0 +1,23 @@
+import type {Device, ModelFacts} from '../engine/types.js';
+import type {BindingLimit, Fit} from '../planner/fit.js';
+import type {Advice, Plan} from '../planner/types.js';
+import type {Target} from './plan-target.js';
+
+/** What `vramble plan` has found out about one machine. */
+export type Report = {
+	readonly model: ModelFacts;
+	/** Where the engine computes; for another card it says nothing. */
+	readonly device: Device;
+	readonly target: Target;
+	/** By GPU layers, from none to all; just one where the layers were given. */
+	readonly plans: readonly Plan[];
+	/** One of them. */
+	readonly chosen: Plan;
+	/** The layers were given, so that nothing was chosen among them. */
+	readonly isGiven: boolean;
+	/** What keeps the chosen plan from more layers; undefined: nothing does, or nobody asked. */
+	readonly bindingLimit: BindingLimit | undefined;
+	/** With the layers of the chosen plan; undefined: not even the smallest context fits. */
+	readonly largestContext: Fit | undefined;
+	readonly advice: readonly Advice[];
+};

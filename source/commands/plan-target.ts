@@ -1,0 +1,65 @@
+import type {Size} from '../lib/size.js';
+import type {Readings} from '../monitor/types.js';
+import {machineOf} from '../planner/machine.js';
+import type {Machine, Memory, Speeds} from '../planner/types.js';
+import {UsageError} from './flags.js';
+import type {PlanOptions} from './options.js';
+
+/** A machine to plan for. */
+export type Target = {
+	readonly machine: Machine;
+	readonly speeds: Speeds;
+	/** It is not the machine at hand. */
+	readonly isElsewhere: boolean;
+	/** Nor is its graphics card the one at hand: what the engine says of placing layers does not hold for it. */
+	readonly hasOtherCard: boolean;
+};
+
+const fitsInto = (size: Size | undefined, memory: Memory | undefined): boolean =>
+	size === undefined || (memory !== undefined && ('ratio' in size || size.bytes <= memory.totalBytes));
+
+/** All of it is free: what others hold there cannot be known. */
+const described = (name: string, size: Size | undefined, atHand: Memory | undefined): Memory | undefined => {
+	if (size === undefined) return atHand;
+	if ('bytes' in size) return {totalBytes: size.bytes, otherBytes: 0, budgetBytes: undefined};
+	throw new UsageError(`--${name} takes a share only of what this machine has; of another one it takes a size, such as 12G.`);
+};
+
+/** Of another card nothing is known but what was given; RAM is taken for as fast as the one at hand where nothing was said. */
+const speedsOf = (speeds: Speeds, {gpuBytesPerSecond, ramBytesPerSecond}: PlanOptions, hasOtherCard: boolean): Speeds => {
+	const ownGpu = hasOtherCard ? undefined : speeds.gpuBytesPerSecond;
+	const prompt = speeds.promptParametersPerSecond;
+	return {
+		...speeds,
+		gpuBytesPerSecond: gpuBytesPerSecond ?? ownGpu,
+		cpuBytesPerSecond: ramBytesPerSecond ?? speeds.cpuBytesPerSecond,
+		threadBytesPerSecond: ramBytesPerSecond === undefined ? speeds.threadBytesPerSecond : undefined,
+		promptParametersPerSecond: {
+			gpu: gpuBytesPerSecond === undefined && !hasOtherCard ? prompt?.gpu : undefined,
+			cpu: ramBytesPerSecond === undefined ? prompt?.cpu : undefined,
+		},
+		modelFactor: undefined,
+	};
+};
+
+/**
+One machine per `--vram`, or the one at hand.
+
+A single size that this machine has is a budget on it, as on the screen. A larger one, several, or a bandwidth describe another machine; what they leave out
+of it is as it is here.
+
+@throws UsageError
+*/
+export const targetsOf = (readings: Readings, speeds: Speeds, options: PlanOptions): readonly Target[] => {
+	const here = machineOf(readings, {vram: undefined, ram: undefined});
+	const {vram, ram, gpuBytesPerSecond, ramBytesPerSecond} = options;
+	const hasSpeeds = gpuBytesPerSecond !== undefined || ramBytesPerSecond !== undefined;
+	const isHere = vram.length <= 1 && !hasSpeeds && fitsInto(vram[0], here.vram) && fitsInto(ram, here.ram);
+	if (isHere) return [{machine: machineOf(readings, {vram: vram[0], ram}), speeds, isElsewhere: false, hasOtherCard: false}];
+	const sizes = vram.length === 0 ? [undefined] : vram;
+	return sizes.map(size => {
+		const hasOtherCard = size !== undefined;
+		const machine = {vram: described('vram', size, here.vram), ram: described('ram', ram, here.ram)};
+		return {machine, speeds: speedsOf(speeds, options, hasOtherCard), isElsewhere: true, hasOtherCard};
+	});
+};

@@ -1,0 +1,160 @@
+import type {Writable} from 'node:stream';
+import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
+import type {Device, Engine, ModelFacts, Settings} from '../engine/types.js';
+import type {GgufTensor} from '../models/gguf-header.js';
+import type {RamAndSwap} from '../monitor/ram-and-swap.js';
+import type {ProcessMemory} from '../monitor/types.js';
+import {vramOf} from '../monitor/vram.js';
+import {adviceFor} from '../planner/advice.js';
+import {fitContext} from '../planner/fit.js';
+import {planOf} from '../planner/memory.js';
+import {contextSizes, wantedContext} from '../planner/settings.js';
+import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
+import {UsageError} from './flags.js';
+import type {CliOptions} from './options.js';
+import {serverCommand} from './plan-command.js';
+import {elsewhere, takesAll} from './plan-dry-run.js';
+import {fitLayersSoon, type PlanFor, rowLayers} from './plan-fit.js';
+import {planReportToJson} from './plan-json.js';
+import type {Report} from './plan-report.js';
+import {type Target, targetsOf} from './plan-target.js';
+import {planText} from './plan-text.js';
+
+export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
+
+export type PlanOutside = {
+	readonly engine: Engine;
+	readonly ramAndSwap: () => Promise<RamAndSwap | undefined>;
+	readonly processMemory: () => Promise<ProcessMemory | undefined>;
+	/** Of the machine at hand, with the correction of the model if it has answered here. */
+	readonly speeds: (model: ModelFacts, device: Device) => Promise<Speeds>;
+	/** What the driver takes on the device at hand beyond llama.cpp's own numbers. */
+	readonly driverBytes: (device: Device) => Promise<number>;
+	/** Threads that `auto` stands for. */
+	readonly threads: number;
+	readonly stdout: Writable;
+	readonly stderr: Writable;
+	readonly signal: AbortSignal;
+};
+
+type Wishes = Pick<CliOptions, 'gpu' | 'wanted' | 'plan' | 'json' | 'ascii'>;
+
+type Scene = {
+	readonly model: PlanModel;
+	readonly device: Device;
+	readonly settings: Settings;
+	/** undefined: to be found. */
+	readonly gpuLayers: number | undefined;
+	readonly driverBytes: number;
+	readonly ask: AskDryRun;
+};
+
+/** Without a device the engine has nowhere to place layers, and answers with nonsense. */
+const askFor = async ({ask, device, settings, model: {facts, tensors}}: Scene, target: Target): Promise<AskDryRun> => {
+	const about = {weights: facts.weights, layers: facts.layers, tensors};
+	if (!target.hasOtherCard) return ask;
+	return device.backend !== 'cpu' && (await takesAll(ask, settings, about)) ? ask : elsewhere(ask, about);
+};
+
+const choose = async (scene: Scene, target: Target, planFor: PlanFor) => {
+	const {settings, gpuLayers, model} = scene;
+	const layers = target.machine.vram ? model.facts.layers : 0;
+	if (gpuLayers !== undefined || layers === 0) {
+		const plan = await planFor({...settings, gpuLayers: Math.min(gpuLayers ?? 0, layers)});
+		return {chosen: plan, plans: [plan], bindingLimit: undefined};
+	}
+
+	const {sizes} = model.facts.weights;
+	const {plan: chosen, bindingLimit} = await fitLayersSoon({settings, layers, sizes, machine: target.machine}, planFor);
+	const plans: Plan[] = [];
+	for (const count of rowLayers(layers, chosen.settings.gpuLayers)) {
+		plans.push(count === chosen.settings.gpuLayers ? chosen : await planFor({...settings, gpuLayers: count}));
+	}
+
+	return {chosen, plans, bindingLimit};
+};
+
+const largestContext = async (chosen: Plan, {model}: Scene, {machine}: Target, planFor: PlanFor) => {
+	const largest = model.facts.trainedContext ?? contextSizes.at(-1) ?? chosen.settings.contextSize;
+	const fit = await fitContext({settings: chosen.settings, hasBudget: machine.vram?.budgetBytes !== undefined, largest}, planFor);
+	return fit.plan.verdict === 'does not fit' ? undefined : fit;
+};
+
+const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Promise<Report> => {
+	const {model, device, gpuLayers} = scene;
+	const {weights} = model.facts;
+	const {machine, speeds, hasOtherCard} = target;
+	const ask = await askFor(scene, target);
+	const driverBytes = hasOtherCard ? 0 : scene.driverBytes;
+	const planFor: PlanFor = async tried => planOf({settings: tried, dryRun: await ask(tried), weights, machine, speeds, driverBytes});
+	const {chosen, plans, bindingLimit} = await choose(scene, target, planFor);
+	return {
+		model: model.facts,
+		device,
+		target,
+		plans,
+		chosen,
+		isGiven: gpuLayers !== undefined,
+		bindingLimit,
+		largestContext: await largestContext(chosen, scene, target, planFor),
+		advice: withAdvice ? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask}) : [],
+	};
+};
+
+const readTargets = async (options: Wishes, facts: ModelFacts, device: Device, outside: PlanOutside): Promise<readonly Target[]> => {
+	const [memory, ramAndSwap, processMemory, speeds] = await Promise.all([
+		outside.engine.memory(),
+		outside.ramAndSwap(),
+		outside.processMemory(),
+		outside.speeds(facts, device),
+	]);
+	return targetsOf({vram: vramOf(memory), ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory}, speeds, options.plan);
+};
+
+const print = (reports: readonly Report[], {json, plan, ascii, wanted, gpu}: Wishes, {stdout}: PlanOutside) => {
+	if (plan.printCommand) {
+		for (const {chosen, model} of reports) {
+			stdout.write(`${serverCommand({path: model.path, settings: chosen.settings, threads: wanted.threads, gpu})}\n`);
+		}
+	} else if (json) {
+		for (const report of reports) stdout.write(`${JSON.stringify(planReportToJson(report))}\n`);
+	} else {
+		stdout.write(planText(reports, ascii));
+	}
+};
+
+/** What settings would take, without loading the weights. Resolves with the exit code. */
+export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutside): Promise<number> => {
+	const {engine, signal, stderr} = outside;
+	const {facts} = model;
+	const {wanted} = options;
+	try {
+		const device = await engine.start({gpu: options.gpu});
+		const targets = await readTargets(options, facts, device, outside);
+		const scene: Scene = {
+			model,
+			device,
+			settings: {
+				...wanted,
+				gpuLayers: 0,
+				contextSize: wantedContext(wanted.contextSize, facts.trainedContext),
+				threads: wanted.threads === 'auto' ? outside.threads : wanted.threads,
+			},
+			gpuLayers: wanted.gpuLayers === 'auto' ? undefined : wanted.gpuLayers,
+			driverBytes: await outside.driverBytes(device),
+			ask(settings) {
+				if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
+				return engine.dryRun({path: facts.path, settings});
+			},
+		};
+		const withAdvice = !options.plan.printCommand && (targets.length === 1 || options.json);
+		const reports: Report[] = [];
+		for (const target of targets) reports.push(await reportOn(target, scene, withAdvice));
+		print(reports, options, outside);
+		return 0;
+	} catch (error) {
+		if (isAborted(error)) return 130;
+		stderr.write(`vramble: ${describeError(error)}\n`);
+		return error instanceof UsageError ? 2 : 1;
+	}
+};

@@ -1,0 +1,36 @@
+import stringWidth from 'string-width';
+
+export type Column = {readonly title: string; readonly align: 'left' | 'right'};
+
+/** Lines of plain text, two cells apart. */
+export const table = (columns: readonly Column[], rows: ReadonlyArray<readonly string[]>): readonly string[] => {
+	const cells = [columns.map(({title}) => title), ...rows];
+	const widths = columns.map((_, index) => Math.max(...cells.map(row => stringWidth(row[index] ?? ''))));
+	return cells.map(row =>
+		columns
+			.map(({align}, index) => {
+				const text = row[index] ?? '';
+				const space = ' '.repeat((widths[index] ?? 0) - stringWidth(text));
+				return align === 'right' ? space + text : text + space;
+			})
+			.join('  ')
+			.trimEnd(),
+	);
+};
+
+/** Lines of at most `width` cells, broken between words; those after the first begin with `indent`. */
+export const wrapped = (text: string, width: number, indent = ''): readonly string[] => {
+	const lines: string[] = [];
+	let line = '';
+	for (const word of text.split(' ')) {
+		const longer = line === '' ? word : `${line} ${word}`;
+		if (line !== '' && stringWidth(longer) > width) {
+			lines.push(line);
+			line = indent + word;
+		} else {
+			line = longer;
+		}
+	}
+
+	return [...lines, line];
+};

@@ -1,0 +1,119 @@
+import type {Calibration, Observed} from './calibration.js';
+import type {Speeds} from './types.js';
+
+/** Where calibrations are kept: a file in the data folder. `write` replaces it as a whole or not at all. */
+export type CalibrationFile = {
+	/** undefined: there is none. */
+	read(): Promise<string | undefined>;
+	write(text: string): Promise<void>;
+};
+
+export type MachineParts = {readonly cpu: string; readonly cores: number; readonly ramBytes: number; readonly gpus: readonly string[]};
+
+const gib = 1024 ** 3;
+
+/** The same as long as the same hardware is there; RAM to the GiB, because kernels differ in what they keep back of it. */
+export const machineKey = ({cpu, cores, ramBytes, gpus}: MachineParts): string =>
+	[cpu, `${cores} cores`, `${Math.round(ramBytes / gib)} GiB`, ...[...gpus].sort()]
+		.map(part => part.trim().replaceAll(/\s+/g, ' '))
+		.join(' | ');
+
+/** Raised when speeds of older versions no longer mean the same; those are then forgotten. */
+const version = 1;
+/** A file that is carried from machine to machine does not grow without end. */
+const mostMachines = 16;
+
+type Saved = Readonly<Record<string, Calibration>>;
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+	typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const positive = (value: unknown): number | undefined =>
+	typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
+
+const amount = (value: unknown): number | undefined => (value === 0 ? 0 : positive(value));
+
+const toSpeeds = (value: unknown): Speeds | undefined => {
+	if (!isRecord(value)) return undefined;
+	const overheadMs = positive(value.overheadMs);
+	return overheadMs === undefined
+		? undefined
+		: {
+				gpuBytesPerSecond: positive(value.gpuBytesPerSecond),
+				cpuBytesPerSecond: positive(value.cpuBytesPerSecond),
+				threadBytesPerSecond: positive(value.threadBytesPerSecond),
+				overheadMs,
+			};
+};
+
+const toObserved = (value: unknown): Observed | undefined => {
+	if (!isRecord(value) || !isRecord(value.work)) return undefined;
+	const {model, work} = value;
+	const tokensPerSecond = positive(value.tokensPerSecond);
+	const threads = positive(work.threads);
+	const [gpuBytes, cpuBytes, cpuCost, gpuParameters, cpuParameters] = [
+		work.gpuBytes,
+		work.cpuBytes,
+		work.cpuCost,
+		work.gpuParameters,
+		work.cpuParameters,
+	].map(amount);
+	if (typeof model !== 'string' || tokensPerSecond === undefined || threads === undefined) return undefined;
+	if (gpuBytes === undefined || cpuBytes === undefined || cpuCost === undefined) return undefined;
+	if (gpuParameters === undefined || cpuParameters === undefined) return undefined;
+	return {
+		model,
+		tokensPerSecond,
+		promptTokensPerSecond: positive(value.promptTokensPerSecond),
+		work: {gpuBytes, cpuBytes, cpuCost, threads, gpuParameters, cpuParameters},
+	};
+};
+
+const toCalibration = (value: unknown): Calibration | undefined => {
+	if (!isRecord(value)) return undefined;
+	const probed = toSpeeds(value.probed);
+	const observed = Array.isArray(value.observed) ? value.observed.map(toObserved).filter(item => item !== undefined) : [];
+	return probed && {probed, observed};
+};
+
+/** What of a file can be understood; whatever is broken is measured again. */
+const parse = (text: string | undefined): Saved => {
+	try {
+		const value: unknown = JSON.parse(text ?? '');
+		if (!isRecord(value) || value.version !== version || !isRecord(value.machines)) return {};
+		return Object.fromEntries(
+			Object.entries(value.machines).flatMap(([key, saved]) => {
+				const calibration = toCalibration(saved);
+				return calibration ? [[key, calibration]] : [];
+			}),
+		);
+	} catch {
+		return {};
+	}
+};
+
+/** Calibrations by machine. Nothing it does rejects: a calibration that cannot be kept is measured again. */
+export const createCalibrationStore = (file: CalibrationFile, key: string) => {
+	let last: Promise<void> = Promise.resolve();
+
+	const load = async (): Promise<Saved> => parse(await file.read().catch(() => undefined));
+
+	return {
+		/** undefined: this machine was not measured yet. */
+		async read(): Promise<Calibration | undefined> {
+			return (await load())[key];
+		},
+		/** Saves one after the other; other machines' entries stay. */
+		write(calibration: Calibration): Promise<void> {
+			last = last.then(async () => {
+				const {[key]: _, ...others} = await load();
+				const kept = Object.entries(others).slice(-(mostMachines - 1));
+				const machines = Object.fromEntries([...kept, [key, calibration]]);
+				await file.write(`${JSON.stringify({version, machines}, undefined, '\t')}\n`).catch(() => {});
+			});
+			return last;
+		},
+	};
+};
+
+export type CalibrationStore = ReturnType<typeof createCalibrationStore>;

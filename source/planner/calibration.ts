@@ -1,0 +1,152 @@
+import {type Load, secondsPerToken, type Work, workOf} from './speed.js';
+import type {Speeds} from './types.js';
+
+/** A real answer. */
+export type Observation = Load & {
+	/** What tells models apart, path or name; the same file with other settings is the same model. */
+	readonly model: string;
+	readonly tokensPerSecond: number;
+	/** Tokens of the prompt that were evaluated, and how fast; undefined: there were none. */
+	readonly prompt?: {readonly tokens: number; readonly tokensPerSecond: number} | undefined;
+};
+
+/** An observation without what it was taken of; this is what is kept. */
+export type Observed = {
+	readonly model: string;
+	readonly work: Work;
+	readonly tokensPerSecond: number;
+	readonly promptTokensPerSecond: number | undefined;
+};
+
+export type Calibration = {
+	/** As measured without a model. */
+	readonly probed: Speeds;
+	/** The latest ones, oldest first. */
+	readonly observed: readonly Observed[];
+};
+
+const mostObserved = 32;
+/** Below, a prompt's time is that of starting, not of computing. */
+const fewestPromptTokens = 32;
+
+const isSpeed = (value: number): boolean => Number.isFinite(value) && value > 0;
+
+const isSameWork = (a: Observed, b: Observed): boolean =>
+	a.model === b.model &&
+	a.work.threads === b.work.threads &&
+	Math.abs(a.work.gpuBytes - b.work.gpuBytes) <= 0.02 * (a.work.gpuBytes + a.work.cpuBytes);
+
+/** Learns from a real answer; the same calibration if there is nothing to learn. */
+export const calibrate = (calibration: Calibration, observation: Observation): Calibration => {
+	if (!isSpeed(observation.tokensPerSecond)) return calibration;
+	const {prompt} = observation;
+	const isPromptTold = prompt && prompt.tokens >= fewestPromptTokens && isSpeed(prompt.tokensPerSecond);
+	const observed: Observed = {
+		model: observation.model,
+		work: workOf(observation),
+		tokensPerSecond: observation.tokensPerSecond,
+		promptTokensPerSecond: isPromptTold ? prompt.tokensPerSecond : undefined,
+	};
+	// One model with one placement has one say, its latest, however often it answers.
+	const others = calibration.observed.filter(other => !isSameWork(other, observed));
+	return {...calibration, observed: [...others, observed].slice(-mostObserved)};
+};
+
+/**
+What is fitted, as logarithms of the factors on where the fit starts. `down` and `up`: how far below and above it may be, one standard deviation.
+A probe beside a busy program finds too little, never too much.
+*/
+type Unknown = {readonly down: number; readonly up: number; readonly apply: (speeds: Speeds, factor: number) => Speeds};
+
+const scaled = (value: number | undefined, factor: number): number | undefined => (value === undefined ? undefined : value * factor);
+
+const unknowns: readonly Unknown[] = [
+	{down: 0.3, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
+	{down: 0.7, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
+	{down: 1.5, up: 1.5, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
+	{down: 0.7, up: 0.7, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
+];
+
+/** What is moved together: RAM and threads too, because the slower of them decides and moving the other alone changes nothing. */
+const directions: ReadonlyArray<readonly number[]> = [...unknowns.keys().map(index => [index]), [0, 1]];
+
+/** How well predictions do on the same machine, as a standard deviation of their logarithm: what is further off is rather an outlier. */
+const noise = 0.1;
+
+/** Huber's loss: squares near the truth, straight lines further out, so that one answer beside a busy program does not decide. */
+const loss = (deviation: number): number => {
+	const size = Math.abs(deviation);
+	return size < 2 ? size ** 2 : 4 * size - 4;
+};
+
+/** Where nothing was measured a mid-range card; it is only used to start the fit. */
+const usualGpuBytesPerSecond = 300e9;
+
+/** The most likely speeds: direction by direction downhill in ever smaller steps, some 10,000 evaluations of a small sum. */
+const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
+	const factors = unknowns.map(() => 0);
+	const speedsOf = () => unknowns.reduce((speeds, {apply}, index) => apply(speeds, Math.exp(factors[index] ?? 0)), start);
+	const badness = () => {
+		const speeds = speedsOf();
+		const prior = unknowns.reduce((sum, {down, up}, index) => {
+			const factor = factors[index] ?? 0;
+			return sum + (factor / (factor < 0 ? down : up)) ** 2;
+		}, 0);
+		return observed.reduce((sum, {work, tokensPerSecond}) => {
+			const seconds = secondsPerToken(speeds, work);
+			return seconds === undefined ? sum : sum + loss(Math.log(seconds * tokensPerSecond) / noise);
+		}, prior);
+	};
+
+	let best = badness();
+	for (let step = 0.5; step > 0.002; step *= 0.7) {
+		for (let round = 0; round < 8; round++) {
+			const before = best;
+			for (const direction of directions) {
+				for (const change of [step, -step]) {
+					const values = [...factors];
+					for (const index of direction) factors[index] = (factors[index] ?? 0) + change;
+					const next = badness();
+					if (next < best) best = next;
+					else factors.splice(0, factors.length, ...values);
+				}
+			}
+
+			if (best === before) break;
+		}
+	}
+
+	return speedsOf();
+};
+
+const median = (values: readonly number[]): number | undefined => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** Told by answers with nearly all of the work on that side. */
+const promptSpeed = (observed: readonly Observed[], side: 'gpuParameters' | 'cpuParameters'): number | undefined =>
+	median(
+		observed.flatMap(({work, promptTokensPerSecond}) => {
+			const all = work.gpuParameters + work.cpuParameters;
+			return promptTokensPerSecond !== undefined && work[side] >= 0.95 * all ? [all * promptTokensPerSecond] : [];
+		}),
+	);
+
+/**
+The speeds of this machine by the probe and all real answers; for a model that has answered, with its correction.
+
+A GPU's bandwidth is known from the first answer on that used it, unless the probe was told.
+*/
+export const speedsOf = ({probed, observed}: Calibration, model?: string): Speeds => {
+	const usedGpu = observed.some(({work}) => work.gpuBytes > 0);
+	const start = usedGpu ? {...probed, gpuBytesPerSecond: probed.gpuBytesPerSecond ?? usualGpuBytesPerSecond} : probed;
+	const speeds = observed.length === 0 ? start : fitTo(start, observed);
+	const own = observed.filter(observation => observation.model === model);
+	const factors = own.flatMap(({work, tokensPerSecond}) => {
+		const seconds = secondsPerToken(speeds, work);
+		return seconds === undefined ? [] : [seconds * tokensPerSecond];
+	});
+	return {
+		...speeds,
+		promptParametersPerSecond: {gpu: promptSpeed(observed, 'gpuParameters'), cpu: promptSpeed(observed, 'cpuParameters')},
+		modelFactor: factors.at(-1),
+	};
+};

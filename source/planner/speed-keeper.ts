@@ -1,0 +1,47 @@
+import {type Calibration, calibrate, type Observation, speedsOf} from './calibration.js';
+import {type CalibrationFile, type CalibrationStore, createCalibrationStore, type MachineParts, machineKey} from './calibration-store.js';
+import type {Speeds} from './types.js';
+
+type Options = {
+	readonly file: CalibrationFile;
+	readonly machine: Omit<MachineParts, 'gpus'>;
+	/** Measures what can be known without a model; half a second. */
+	readonly probe: () => Promise<Speeds>;
+	readonly onChange: () => void;
+};
+
+/** What this machine is known to do, from a probe at its first run and every real answer since. */
+export const createSpeedKeeper = ({file, machine, probe, onChange}: Options) => {
+	let store: CalibrationStore | undefined;
+	let calibration: Calibration | undefined;
+	let latest: {readonly of: Calibration; readonly model: string; readonly speeds: Speeds} | undefined;
+
+	const keep = (next: Calibration) => {
+		calibration = next;
+		void store?.write(next);
+		onChange();
+	};
+
+	return {
+		/** Reads what is known of the machine with these devices, or probes it. */
+		async begin(gpus: readonly string[]): Promise<void> {
+			store = createCalibrationStore(file, machineKey({...machine, gpus}));
+			calibration = await store.read();
+			if (calibration) onChange();
+			else keep({probed: await probe(), observed: []});
+		},
+		/** undefined: not known yet. */
+		speeds(model: string): Speeds | undefined {
+			if (!calibration) return undefined;
+			if (latest?.of !== calibration || latest.model !== model) latest = {of: calibration, model, speeds: speedsOf(calibration, model)};
+			return latest.speeds;
+		},
+		observe(observation: Observation): void {
+			if (!calibration) return;
+			const next = calibrate(calibration, observation);
+			if (next !== calibration) keep(next);
+		},
+	};
+};
+
+export type SpeedKeeper = ReturnType<typeof createSpeedKeeper>;
