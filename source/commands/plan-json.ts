@@ -1,6 +1,6 @@
 import type {BindingLimit} from '../planner/fit.js';
-import type {Advice, Memory, Plan} from '../planner/types.js';
-import type {Report} from './plan-report.js';
+import type {Advice, Breakdown, Memory, Plan} from '../planner/types.js';
+import {type Report, recommendedOf} from './plan-report.js';
 
 /** Scripts get `null` for what is not known: JSON leaves out `undefined`. */
 const orNull = <T>(value: T | undefined): T | null => value ?? null;
@@ -26,6 +26,14 @@ const ramOf = (ram: Memory | undefined) => ({
 	budgetBytes: orNull(ram?.budgetBytes),
 });
 
+/** The engine tells what its compute buffers are to 0.01 MiB. */
+const wholeBytes = ({weights, cache, compute, driver}: Breakdown): Breakdown => ({
+	weights: Math.round(weights),
+	cache: Math.round(cache),
+	compute: Math.round(compute),
+	driver: Math.round(driver),
+});
+
 const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}: Plan, recommended: boolean) => ({
 	gpuLayers: settings.gpuLayers,
 	cpuExpertLayers: settings.cpuExpertLayers,
@@ -33,9 +41,9 @@ const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}
 	cacheTypeK: settings.cacheTypeK,
 	cacheTypeV: settings.cacheTypeV,
 	batchSize: settings.batchSize,
-	vramBytes,
-	ramBytes,
-	breakdown,
+	vramBytes: Math.round(vramBytes),
+	ramBytes: Math.round(ramBytes),
+	breakdown: {vram: wholeBytes(breakdown.vram), ram: wholeBytes(breakdown.ram)},
 	tokensPerSecond: orNull(plan.tokensPerSecond),
 	promptTokensPerSecond: orNull(plan.promptTokensPerSecond),
 	verdict,
@@ -43,11 +51,11 @@ const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}
 });
 
 const bindingToJson = (binding: BindingLimit | undefined) =>
-	binding ? {limit: binding.limit, nextGpuLayers: binding.next, missingBytes: binding.missingBytes} : null;
+	binding ? {limit: binding.limit, nextGpuLayers: binding.next, missingBytes: Math.round(binding.missingBytes)} : null;
 
 const adviceToJson = ({text, freesVramBytes, moreLayers, tokensPerSecond, settings}: Advice) => ({
 	text,
-	freesVramBytes: orNull(freesVramBytes),
+	freesVramBytes: freesVramBytes === undefined ? null : Math.round(freesVramBytes),
 	moreLayers: orNull(moreLayers),
 	tokensPerSecond: orNull(tokensPerSecond),
 	settings: orNull(settings),
@@ -62,7 +70,7 @@ export const planReportToJson = (report: Report) => {
 		model: {path, name, architecture, sizeBytes, layers, expertLayers, trainedContext: orNull(trainedContext)},
 		devices: devicesOf(report),
 		ram: ramOf(report.target.machine.ram),
-		plans: report.plans.map(plan => planToJson(plan, plan === report.chosen && !report.isGiven)),
+		plans: report.plans.map(plan => planToJson(plan, plan === recommendedOf(report))),
 		bindingLimit: bindingToJson(report.bindingLimit),
 		largestContext: orNull(report.largestContext?.plan.settings.contextSize),
 		advice: report.advice.map(adviceToJson),

@@ -4,6 +4,10 @@ import type {Advice, Plan} from '../planner/types.js';
 import type {Target} from './plan-target.js';
 
 /** What `vramble plan` has found out about one machine. */
+/** Nothing is recommended that does not fit, and nobody asked where the layers were given. */
+export const recommendedOf = ({chosen, isGiven}: Report): Plan | undefined =>
+	isGiven || chosen.verdict === 'does not fit' ? undefined : chosen;
+
 export type Report = {
 	readonly model: ModelFacts;
 	/** Where the engine computes; for another card it says nothing. */
@@ -20,4 +24,5 @@ export type Report = {
 	/** With the layers of the chosen plan; undefined: not even the smallest context fits. */
 	readonly largestContext: Fit | undefined;
 	readonly advice: readonly Advice[];
+	readonly warnings: readonly string[];
 };

@@ -1,7 +1,7 @@
 import type {Settings} from '../engine/types.js';
 import {count, fileSize, memory} from '../lib/format.js';
 import type {Plan} from '../planner/types.js';
-import type {Report} from './plan-report.js';
+import {type Report, recommendedOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
 import {adviceWords, bindingWords, bytesWords, contextWords, machineWords, speedWords, verdictWords} from './plan-words.js';
 import {type Column, table, wrapped} from './text-table.js';
@@ -38,7 +38,7 @@ const layersTable = (report: Report): readonly string[] =>
 	table(
 		[left(''), right('layers'), right('VRAM'), right('RAM'), right('context'), right('tok/s'), left('verdict')],
 		report.plans.map(plan => [
-			plan === report.chosen && !report.isGiven ? '▸' : '',
+			plan === recommendedOf(report) ? '▸' : '',
 			String(plan.settings.gpuLayers),
 			vramCell(plan, report),
 			bytesWords(plan.ramBytes, plan),
@@ -62,36 +62,30 @@ const cardsTable = (reports: readonly Report[]): readonly string[] =>
 		]),
 	);
 
-const ramNotes = ({chosen, target}: Report): readonly string[] => {
-	const missing = -(chosen.ramLeftBytes ?? 0);
-	if (missing <= 0 || !target.machine.ram) return [];
-	if (chosen.ramVerdict === 'paging') {
-		return [`RAM is ${memory(missing)} short: weights do not stay in it, and the disk is read for every token.`];
-	}
-
-	return [`RAM is ${memory(missing)} short.`];
-};
+const ramNotes = ({chosen: {ramVerdict, ramLeftBytes}}: Report): readonly string[] =>
+	ramVerdict === 'paging'
+		? [`RAM is ${memory(-(ramLeftBytes ?? 0))} short: weights do not stay in it, and the disk is read for every token.`]
+		: [];
 
 const speedNote = ({hasOtherCard}: Target): string =>
 	hasOtherCard
 		? 'For tok/s add how fast the memory of the card is: --gpu-bandwidth 360 (GB/s).'
 		: 'How fast this GPU is will be known when a model has answered on it.';
 
-const notes = ({chosen, model, target}: Report): readonly string[] => {
-	const {contextSize, gpuLayers} = chosen.settings;
-	const tooLong = model.trainedContext !== undefined && contextSize > model.trainedContext;
+const notes = ({chosen, target, warnings}: Report): readonly string[] => {
+	const {gpuLayers} = chosen.settings;
 	const isGuessed = !chosen.exact && target.hasOtherCard;
 	return [
 		...(isGuessed ? ['≈ VRAM and RAM: from the sizes of tensors, because there is no such card here to ask llama.cpp about.'] : []),
 		...(!chosen.exact && !isGuessed ? ['≈ VRAM and RAM: llama.cpp could not simulate this, a rough formula answered.'] : []),
-		...(tooLong ? [`The model was trained for ${count(model.trainedContext)} tokens of context.`] : []),
+		...warnings,
 		...(gpuLayers > 0 && target.speeds.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
 	];
 };
 
 const one = (report: Report): readonly string[] => {
 	const {chosen, bindingLimit, advice, isGiven, target} = report;
-	const isFree = !isGiven && target.machine.vram !== undefined;
+	const isFree = !isGiven && target.machine.vram !== undefined && recommendedOf(report) !== undefined;
 	const allFit = isFree && !bindingLimit ? ['All layers fit.'] : [];
 	return [
 		...layersTable(report),

@@ -3,6 +3,8 @@ import type {BindingLimit} from '../planner/fit.js';
 import type {Advice, Memory, Plan, Verdict} from '../planner/types.js';
 import type {Report} from './plan-report.js';
 
+export const noGpu = 'There is no GPU that llama.cpp can use here: all layers stay on the CPU.';
+
 const backendNames = {cuda: 'CUDA', vulkan: 'Vulkan', metal: 'Metal', cpu: 'CPU'};
 
 const verdicts: Readonly<Record<Verdict, string>> = {
@@ -31,6 +33,7 @@ const layers = (number: number): string => (number === 1 ? '1 layer' : `${number
 
 /** Why there are not more layers. */
 export const bindingWords = ({settings, vramVerdict}: Plan, {limit, next, missingBytes}: BindingLimit): string => {
+	if (limit === 'RAM') return `${limit} binds: ${memory(missingBytes)} more of it would be needed.`;
 	if (vramVerdict === 'does not fit') return `${limit} binds: not even ${layers(settings.gpuLayers)} fit.`;
 	return `${limit} binds: ${layers(settings.gpuLayers)}; the ${ordinal(next)} needs ${memory(missingBytes)} more.`;
 };
@@ -75,8 +78,8 @@ export const machineWords = ({target, device}: Report): readonly string[] => {
 
 	return [
 		vram
-			? `VRAM ${memoryWords(vram)}  (${backendNames[device.backend]}, ${device.names.join(' + ')})`
-			: 'There is no GPU that llama.cpp can use here: all layers stay on the CPU.',
+			? `VRAM ${memoryWords(vram)}  (${backendNames[device.backend]}, ${device.names.map(name => name.replace(/ \(.*\)$/, '')).join(' + ')})`
+			: noGpu,
 		...(ram ? [`RAM  ${memoryWords(ram)}`] : []),
 	];
 };

@@ -6,7 +6,7 @@ import type {RamAndSwap} from '../monitor/ram-and-swap.js';
 import type {ProcessMemory} from '../monitor/types.js';
 import {vramOf} from '../monitor/vram.js';
 import {adviceFor} from '../planner/advice.js';
-import {fitContext} from '../planner/fit.js';
+import {type BindingLimit, fitContext} from '../planner/fit.js';
 import {planOf} from '../planner/memory.js';
 import {contextSizes, wantedContext} from '../planner/settings.js';
 import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
@@ -19,6 +19,8 @@ import {planReportToJson} from './plan-json.js';
 import type {Report} from './plan-report.js';
 import {type Target, targetsOf} from './plan-target.js';
 import {planText} from './plan-text.js';
+import {warningsAbout} from './plan-warnings.js';
+import {noGpu, verdictWords} from './plan-words.js';
 
 export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
 
@@ -30,6 +32,8 @@ export type PlanOutside = {
 	readonly speeds: (model: ModelFacts, device: Device) => Promise<Speeds>;
 	/** What the driver takes on the device at hand beyond llama.cpp's own numbers. */
 	readonly driverBytes: (device: Device) => Promise<number>;
+	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
+	readonly mlockLimitBytes: () => Promise<number | undefined>;
 	/** Threads that `auto` stands for. */
 	readonly threads: number;
 	readonly stdout: Writable;
@@ -46,6 +50,7 @@ type Scene = {
 	/** undefined: to be found. */
 	readonly gpuLayers: number | undefined;
 	readonly driverBytes: number;
+	readonly mlockLimitBytes: number | undefined;
 	readonly ask: AskDryRun;
 };
 
@@ -56,12 +61,16 @@ const askFor = async ({ask, device, settings, model: {facts, tensors}}: Scene, t
 	return device.backend !== 'cpu' && (await takesAll(ask, settings, about)) ? ask : elsewhere(ask, about);
 };
 
+/** More layers take less RAM, so it binds only where no number of layers helps. */
+const ramLimit = ({settings, ramVerdict, ramLeftBytes = 0}: Plan): BindingLimit | undefined =>
+	ramVerdict === 'does not fit' ? {limit: 'RAM', next: settings.gpuLayers + 1, missingBytes: Math.max(0, -ramLeftBytes)} : undefined;
+
 const choose = async (scene: Scene, target: Target, planFor: PlanFor) => {
 	const {settings, gpuLayers, model} = scene;
 	const layers = target.machine.vram ? model.facts.layers : 0;
 	if (gpuLayers !== undefined || layers === 0) {
 		const plan = await planFor({...settings, gpuLayers: Math.min(gpuLayers ?? 0, layers)});
-		return {chosen: plan, plans: [plan], bindingLimit: undefined};
+		return {chosen: plan, plans: [plan], bindingLimit: ramLimit(plan)};
 	}
 
 	const {sizes} = model.facts.weights;
@@ -71,7 +80,7 @@ const choose = async (scene: Scene, target: Target, planFor: PlanFor) => {
 		plans.push(count === chosen.settings.gpuLayers ? chosen : await planFor({...settings, gpuLayers: count}));
 	}
 
-	return {chosen, plans, bindingLimit};
+	return {chosen, plans, bindingLimit: ramLimit(chosen) ?? bindingLimit};
 };
 
 const largestContext = async (chosen: Plan, {model}: Scene, {machine}: Target, planFor: PlanFor) => {
@@ -98,6 +107,7 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 		bindingLimit,
 		largestContext: await largestContext(chosen, scene, target, planFor),
 		advice: withAdvice ? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask}) : [],
+		warnings: warningsAbout(chosen, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
 	};
 };
 
@@ -111,15 +121,29 @@ const readTargets = async (options: Wishes, facts: ModelFacts, device: Device, o
 	return targetsOf({vram: vramOf(memory), ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory}, speeds, options.plan);
 };
 
-const print = (reports: readonly Report[], {json, plan, ascii, wanted, gpu}: Wishes, {stdout}: PlanOutside) => {
-	if (plan.printCommand) {
-		for (const {chosen, model} of reports) {
-			stdout.write(`${serverCommand({path: model.path, settings: chosen.settings, threads: wanted.threads, gpu})}\n`);
-		}
-	} else if (json) {
-		for (const report of reports) stdout.write(`${JSON.stringify(planReportToJson(report))}\n`);
-	} else {
+/** What a text says of itself stands on stderr where something else reads the output. */
+const warn = (report: Report, isCommand: boolean, {stderr}: PlanOutside) => {
+	const {chosen, target, warnings} = report;
+	const doubts = [
+		...warnings,
+		...(isCommand && !target.machine.vram ? [noGpu] : []),
+		...(isCommand && chosen.verdict !== 'fits' ? [`These settings: ${verdictWords(chosen)}.`] : []),
+	];
+	for (const doubt of doubts) stderr.write(`vramble: ${doubt}\n`);
+};
+
+const print = (reports: readonly Report[], {json, plan, ascii, wanted, gpu}: Wishes, outside: PlanOutside) => {
+	const {stdout} = outside;
+	if (!plan.printCommand && !json) {
 		stdout.write(planText(reports, ascii));
+		return;
+	}
+
+	for (const report of reports) {
+		const {chosen, model} = report;
+		const command = {path: model.path, settings: chosen.settings, threads: wanted.threads, gpu};
+		stdout.write(`${plan.printCommand ? serverCommand(command) : JSON.stringify(planReportToJson(report))}\n`);
+		warn(report, plan.printCommand, outside);
 	}
 };
 
@@ -142,6 +166,7 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 			},
 			gpuLayers: wanted.gpuLayers === 'auto' ? undefined : wanted.gpuLayers,
 			driverBytes: await outside.driverBytes(device),
+			mlockLimitBytes: await outside.mlockLimitBytes(),
 			ask(settings) {
 				if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
 				return engine.dryRun({path: facts.path, settings});

@@ -1,6 +1,7 @@
 import {basename} from 'node:path';
 import type {ModelFacts} from '../engine/types.js';
-import type {LayerSizes} from '../planner/types.js';
+import {bytesByType} from '../planner/tensor-costs.js';
+import type {LayerSizes, ModelWeights} from '../planner/types.js';
 import type {GgufScalar, GgufTensor} from './gguf-header.js';
 import {fileTypeNames} from './gguf-types.js';
 import {printable} from './printable.js';
@@ -34,7 +35,16 @@ export const layerSizes = (tensors: readonly GgufTensor[]): LayerSizes => {
 			return {bytes: totalBytes(block), expertBytes: totalBytes(block.filter(({name}) => expertTensor.test(name)))};
 		}),
 		outputBytes: totalBytes(output) + totalBytes(tied),
+		tiedBytes: totalBytes(tied),
 	};
+};
+
+/** Types of what a token reads: of the input embeddings that is one row, unless they are the output matrix too. */
+const typesOf = (tensors: readonly GgufTensor[]): NonNullable<ModelWeights['types']> => {
+	const isTied = !tensors.some(({name}) => name === 'output.weight');
+	const [experts, others] = [tensors.filter(({name}) => expertTensor.test(name)), tensors.filter(({name}) => !expertTensor.test(name))];
+	const read = others.filter(({name}) => !inputTensor.test(name) || (isTied && name === 'token_embd.weight'));
+	return {shared: bytesByType(read), experts: bytesByType(experts)};
 };
 
 /** Of all parts of a file; `sizeBytes` is theirs together. undefined: the file does not say how many blocks it has, or llama.cpp would not take as many. */
@@ -57,6 +67,7 @@ export const modelFacts = (path: string, sizeBytes: number, metadata: Metadata, 
 		expertLayers: sizes.blocks.filter(({expertBytes}) => expertBytes > 0).length,
 		weights: {
 			sizes,
+			types: typesOf(tensors),
 			activeExperts: experts && usedExperts ? Math.min(1, usedExperts / experts) : 1,
 			parameters: tensors.reduce((total, {dimensions}) => total + dimensions.reduce((product, length) => product * length, 1), 0),
 		},

@@ -77,8 +77,8 @@ export const readBandwidth = async (threads: number, signal?: AbortSignal): Prom
 	}
 };
 
-/** Where the fit to real answers starts: 0.3 to 1.3 ms were measured on small models with llama.cpp v0.5.0. */
-const usualOverheadMs = 0.5;
+/** Where the fit to real answers starts: measured on small models with llama.cpp v0.5.0, besides what each layer takes. */
+const usualOverheadMs = 0.3;
 
 /**
 What can be known of a machine's speed without a model, in about half a second. RAM is read by one thread and by all that will compute.

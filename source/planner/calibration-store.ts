@@ -65,7 +65,7 @@ const toObserved = (value: unknown): Observed | undefined => {
 		model,
 		tokensPerSecond,
 		promptTokensPerSecond: positive(value.promptTokensPerSecond),
-		work: {gpuBytes, cpuBytes, cpuCost, threads, gpuParameters, cpuParameters},
+		work: {gpuBytes, cpuBytes, cpuCost, threads, blocks: amount(work.blocks) ?? 0, gpuParameters, cpuParameters},
 	};
 };
 

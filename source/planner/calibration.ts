@@ -62,9 +62,9 @@ const scaled = (value: number | undefined, factor: number): number | undefined =
 
 const unknowns: readonly Unknown[] = [
 	{down: 0.3, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
-	{down: 0.7, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
+	{down: 0.5, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
 	{down: 1.5, up: 1.5, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
-	{down: 0.7, up: 0.7, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
+	{down: 1, up: 1, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
 ];
 
 /** What is moved together: RAM and threads too, because the slower of them decides and moving the other alone changes nothing. */

@@ -373,7 +373,7 @@ test('sizes of layers add up, with the embeddings again where the output shares 
 		{bytes: 0, expertBytes: 0},
 		{bytes: 5, expertBytes: 0},
 	];
-	expect(layerSizes(tensors)).toEqual({inputBytes: 100, blocks, outputBytes: 101});
-	expect(layerSizes([...tensors, sized('output.weight', 90)])).toEqual({inputBytes: 100, blocks, outputBytes: 91});
-	expect(layerSizes([])).toEqual({inputBytes: 0, blocks: [], outputBytes: 0});
+	expect(layerSizes(tensors)).toEqual({inputBytes: 100, blocks, outputBytes: 101, tiedBytes: 100});
+	expect(layerSizes([...tensors, sized('output.weight', 90)])).toEqual({inputBytes: 100, blocks, outputBytes: 91, tiedBytes: 0});
+	expect(layerSizes([])).toEqual({inputBytes: 0, blocks: [], outputBytes: 0, tiedBytes: 0});
 });

@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import {describe, expect, test} from 'vitest';
+import type {DryRun, ModelFacts, Settings} from '../../source/engine/types.js';
+import {adviceFor} from '../../source/planner/advice.js';
+import {planOf} from '../../source/planner/memory.js';
+import {gpuBlocks, placedBytes} from '../../source/planner/placement.js';
+import type {Machine, ModelWeights, Speeds} from '../../source/planner/types.js';
+import {baseSettings} from '../support/fake-engine.js';
+
+const gib = 1024 ** 3;
+const blocks = 80;
+/** Llama 70B in Q4_K_M. */
+const dense: ModelWeights = {
+	sizes: {inputBytes: 0.6e9, outputBytes: 0.9e9, blocks: Array.from({length: blocks}, () => ({bytes: 0.51e9, expertBytes: 0}))},
+	activeExperts: 1,
+	parameters: 70e9,
+};
+const experts: ModelWeights = {
+	...dense,
+	sizes: {...dense.sizes, blocks: dense.sizes.blocks.map(({bytes}) => ({bytes, expertBytes: bytes * 0.9}))},
+	activeExperts: 1 / 16,
+};
+const facts: ModelFacts = {
+	path: '/m.gguf',
+	name: 'm',
+	architecture: 'llama',
+	quantization: 'Q4_K_M',
+	sizeBytes: 42.5e9,
+	layers: blocks + 1,
+	trainedContext: 131_072,
+	expertLayers: 0,
+	weights: dense,
+};
+const speeds: Speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 40e9, overheadMs: 1};
+const cacheBits = {f32: 32, f16: 16, bf16: 16, q8_0: 8.5, q5_1: 6, q5_0: 5.5, q4_1: 5, q4_0: 4.5, iq4_nl: 4.5};
+
+const dryRunAt = (settings: Settings, weights: ModelWeights): DryRun => {
+	const {gpu, cpu} = placedBytes(settings, weights.sizes);
+	const cache = (settings.contextSize * blocks * 2048 * (cacheBits[settings.cacheTypeK] + cacheBits[settings.cacheTypeV])) / 16;
+	const onGpu = (cache * gpuBlocks(settings.gpuLayers, blocks)) / blocks;
+	const compute = {vramBytes: 0.5e9, ramBytes: 0.05e9};
+	return {
+		exact: true,
+		weights: {vramBytes: gpu, ramBytes: cpu},
+		context: {vramBytes: onGpu + 0.5e9, ramBytes: cache - onGpu + 0.05e9},
+		compute,
+	};
+};
+
+const machineOf = (vramGib: number | undefined, ramGib: number, budgetGib?: number): Machine => ({
+	vram: vramGib === undefined ? undefined : {totalBytes: vramGib * gib, otherBytes: 0, budgetBytes: budgetGib && budgetGib * gib},
+	ram: {totalBytes: ramGib * gib, otherBytes: 2 * gib, budgetBytes: undefined},
+});
+
+const adviceAt = async (
+	change: Partial<Settings>,
+	machine: Machine,
+	more: {weights?: ModelWeights; facts?: ModelFacts; speeds?: Speeds | undefined; canPlaceExperts?: boolean} = {},
+) => {
+	const weights = more.weights ?? dense;
+	const settings = {...baseSettings, ...change};
+	let asked = 0;
+	const ask = async (wanted: Settings) => {
+		asked++;
+		return dryRunAt(wanted, weights);
+	};
+	const request = {weights, machine, driverBytes: 0, speeds: 'speeds' in more ? more.speeds : speeds};
+	const plan = planOf({...request, settings, dryRun: dryRunAt(settings, weights)});
+	const advice = await adviceFor({...request, plan, facts: more.facts ?? facts, ask, canPlaceExperts: more.canPlaceExperts ?? false});
+	const planAt = (other: Settings) => planOf({...request, settings: other, dryRun: dryRunAt(other, weights)});
+	return {advice, plan, planAt, texts: advice.map(({text}) => text), asked};
+};
+
+describe('a 70B model on a 12 GiB card', () => {
+	test('settings first, each with what it gives', async () => {
+		const {advice, texts, plan, planAt, asked} = await adviceAt({gpuLayers: 18, contextSize: 16_384}, machineOf(12, 64));
+		expect(plan.verdict).toBe('fits');
+		expect(texts.slice(0, 3)).toContain('context 16,384 → 8,192');
+		expect(texts).toContain('KV cache f16 → q8_0');
+		expect(texts).toContain('a GPU with 24 GB, as fast as this one');
+		expect(texts.join()).not.toContain('experts');
+		expect(advice.length).toBeLessThanOrEqual(6);
+		expect(asked).toBeLessThan(40);
+		const smaller = advice.find(({text}) => text.startsWith('context'));
+		expect(smaller?.freesVramBytes).toBeGreaterThan(0.4e9);
+		expect(smaller?.moreLayers).toBeGreaterThan(0);
+		const next = smaller?.settings && planAt(smaller.settings);
+		expect(next?.tokensPerSecond).toBe(smaller?.tokensPerSecond);
+		expect(next?.tokensPerSecond).toBeGreaterThan(plan.tokensPerSecond ?? 0);
+	});
+
+	test('too many layers: fewer', async () => {
+		const {advice, plan, planAt} = await adviceAt({gpuLayers: 60}, machineOf(12, 64));
+		expect(plan.verdict).toBe('does not fit');
+		for (const {settings} of advice) if (settings) expect(planAt(settings).verdict).not.toBe('does not fit');
+		expect(advice[0]?.settings?.gpuLayers).toBeLessThan(30);
+	});
+
+	test('few layers: more', async () => {
+		const {advice} = await adviceAt({gpuLayers: 2}, machineOf(12, 64));
+		const more = advice.find(({text}) => text.startsWith('GPU layers 2 →'));
+		expect(more?.moreLayers).toBe((more?.settings?.gpuLayers ?? 0) - 2);
+		expect(more?.moreLayers).toBeGreaterThan(10);
+	});
+
+	test('paging: RAM that is enough, and a model that fits', async () => {
+		const {advice, plan, texts} = await adviceAt({gpuLayers: 18}, machineOf(12, 24));
+		expect(plan.ramVerdict).toBe('paging');
+		expect(texts).toContain('48 GB of RAM');
+		expect(texts.some(text => /^(?:a model of|Q|IQ)/.test(text))).toBe(true);
+		expect(advice.find(({text}) => text === '48 GB of RAM')?.tokensPerSecond).toBeGreaterThan(1);
+	});
+});
+
+test('experts only where something can place them', async () => {
+	const more = {weights: experts, facts: {...facts, expertLayers: blocks, weights: experts}};
+	const without = await adviceAt({gpuLayers: 18}, machineOf(12, 64), more);
+	expect(without.texts.join()).not.toContain('experts');
+	const {advice, planAt} = await adviceAt({gpuLayers: 18}, machineOf(12, 64), {...more, canPlaceExperts: true});
+	const found = advice.find(({text}) => text.includes('experts'));
+	expect(found?.settings).toMatchObject({gpuLayers: 81});
+	expect(found?.settings && planAt(found.settings).vramVerdict).toBe('fits');
+});
+
+test('without a device there is nothing about layers or cards', async () => {
+	const {texts} = await adviceAt({gpuLayers: 0}, machineOf(undefined, 64));
+	expect(texts.join()).not.toMatch(/GPU|layers/);
+});
+
+test('what fits wholly and cannot get better is left in peace', async () => {
+	const {texts} = await adviceAt({gpuLayers: 81, contextSize: 2048, cacheTypeK: 'q4_0', cacheTypeV: 'q4_0'}, machineOf(80, 128), {
+		facts: {...facts, quantization: 'Q2_K'},
+	});
+	expect(texts).toEqual([]);
+});
+
+test('Q2_K says what it costs', async () => {
+	const {texts} = await adviceAt({gpuLayers: 20}, machineOf(12, 24), {facts: {...facts, quantization: 'Q3_K_M'}});
+	expect(texts.filter(text => text.startsWith('Q2_K')).every(text => text.includes('loses much quality'))).toBe(true);
+});
+
+test('an engine that cannot answer gives no advice', async () => {
+	const plan = (await adviceAt({}, machineOf(12, 64))).plan;
+	const ask = async () => {
+		throw new Error('no');
+	};
+	await expect(adviceFor({plan, weights: dense, facts, machine: machineOf(12, 64), speeds, ask, driverBytes: 0})).resolves.toEqual([]);
+});
+
+test('always short, with an effect, and inside the limits', async () => {
+	await fc.assert(
+		fc.asyncProperty(
+			fc.integer({min: 0, max: 81}),
+			fc.constantFrom(2048, 8192, 65_536),
+			fc.constantFrom(6, 12, 24, 48),
+			fc.constantFrom(16, 32, 64),
+			fc.boolean(),
+			async (gpuLayers, contextSize, vram, ram, isKnown) => {
+				const {advice, plan, planAt, asked} = await adviceAt({gpuLayers, contextSize}, machineOf(vram, ram), {
+					speeds: isKnown ? speeds : undefined,
+				});
+				expect(advice.length).toBeLessThanOrEqual(6);
+				expect(asked).toBeLessThan(60);
+				for (const {freesVramBytes, moreLayers, tokensPerSecond, settings, verdict} of advice) {
+					expect(verdict !== undefined || (freesVramBytes ?? moreLayers ?? tokensPerSecond ?? 0) > 0).toBe(true);
+					if (settings && plan.verdict === 'fits') expect(planAt(settings).verdict).not.toBe('does not fit');
+				}
+			},
+		),
+		{numRuns: 100},
+	);
+});

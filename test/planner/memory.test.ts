@@ -1,0 +1,168 @@
+import fc from 'fast-check';
+import {describe, expect, test} from 'vitest';
+import type {DryRun, Settings} from '../../source/engine/types.js';
+import {estimateOf, limitBytes, nearestKnown, planOf, ramMarginBytes, vramMarginBytes, worseOf} from '../../source/planner/memory.js';
+import {activeBytes, firstGpuBlock, gpuBlocks, placedBytes} from '../../source/planner/placement.js';
+import type {Machine, ModelWeights, Verdict} from '../../source/planner/types.js';
+import {baseSettings} from '../support/fake-engine.js';
+
+const gib = 1024 ** 3;
+const mib = 1024 ** 2;
+const blocks = 8;
+
+const weights: ModelWeights = {
+	sizes: {
+		inputBytes: 100 * mib,
+		outputBytes: 200 * mib,
+		blocks: Array.from({length: blocks}, () => ({bytes: gib, expertBytes: 0.75 * gib})),
+	},
+	activeExperts: 0.25,
+	parameters: 14e9,
+};
+
+/** An engine whose numbers follow the tensor sizes to the byte. */
+const dryRunAt = ({gpuLayers, cpuExpertLayers, contextSize, cacheTypeK, batchSize}: Settings): DryRun => {
+	const {gpu, cpu} = placedBytes({gpuLayers, cpuExpertLayers}, weights.sizes);
+	const cache = contextSize * 1024 * 64 * (cacheTypeK === 'f16' ? 1 : 17 / 32);
+	const onGpu = (cache * gpuBlocks(gpuLayers, blocks)) / blocks;
+	const compute = {vramBytes: batchSize * 2 ** 18, ramBytes: batchSize * 2 ** 14};
+	return {
+		exact: true,
+		weights: {vramBytes: gpu, ramBytes: cpu},
+		context: {vramBytes: onGpu + compute.vramBytes, ramBytes: cache - onGpu + compute.ramBytes},
+		compute,
+	};
+};
+
+const machine = (vram: number | undefined, ram: number | undefined, budget?: number): Machine => ({
+	vram: vram === undefined ? undefined : {totalBytes: vram, otherBytes: 0, budgetBytes: budget},
+	ram: ram === undefined ? undefined : {totalBytes: ram, otherBytes: 0, budgetBytes: undefined},
+});
+
+const plan = (change: Partial<Settings>, on: Machine, driverBytes = 0) => {
+	const settings = {...baseSettings, ...change};
+	return planOf({settings, dryRun: dryRunAt(settings), weights, machine: on, speeds: undefined, driverBytes});
+};
+
+describe('which layers are on the GPU', () => {
+	test.each([
+		[0, 9, 0, false],
+		[1, 8, 0, true],
+		[2, 7, 1, true],
+		[8, 1, 7, true],
+		[9, 0, 8, true],
+		[99, 0, 8, true],
+	])('%d: blocks from %d on, %d of them', (gpuLayers, first, many, isOutput) => {
+		expect(firstGpuBlock(gpuLayers, blocks)).toBe(first);
+		expect(gpuBlocks(gpuLayers, blocks)).toBe(many);
+		const {gpu} = placedBytes({gpuLayers, cpuExpertLayers: 0}, weights.sizes);
+		expect(gpu).toBe(many * gib + (isOutput ? 200 * mib : 0));
+	});
+
+	test('experts of the first blocks stay on the CPU', () => {
+		expect(placedBytes({gpuLayers: 9, cpuExpertLayers: 3}, weights.sizes).gpu).toBe(8 * gib - 2.25 * gib + 200 * mib);
+		expect(placedBytes({gpuLayers: 5, cpuExpertLayers: 3}, weights.sizes).gpu).toBe(4 * gib + 200 * mib);
+	});
+
+	test('shared embeddings are on the CPU once, and on the GPU again', () => {
+		const tied = {...weights.sizes, outputBytes: 101 * mib, tiedBytes: 100 * mib};
+		expect(placedBytes({gpuLayers: 0, cpuExpertLayers: 0}, tied)).toEqual({gpu: 0, cpu: 8 * gib + 101 * mib});
+		expect(placedBytes({gpuLayers: 1, cpuExpertLayers: 0}, tied)).toEqual({gpu: 101 * mib, cpu: 8 * gib + 100 * mib});
+	});
+
+	test('a token reads the experts that work, and of the embeddings next to nothing', () => {
+		const {shared, experts} = activeBytes({gpuLayers: 5, cpuExpertLayers: 0}, weights);
+		expect(shared).toEqual({gpu: gib + 200 * mib, cpu: gib});
+		expect(experts).toEqual({gpu: 0.75 * gib, cpu: 0.75 * gib});
+	});
+});
+
+describe('verdicts', () => {
+	// 9 layers: 8.2 GiB of weights, 0.375 GiB of context (4,096 tokens), on the GPU; 4 layers: 3.2 GiB on it.
+	test.each<[string, Partial<Settings>, Machine, Verdict, Verdict]>([
+		['all on a large card', {gpuLayers: 9}, machine(12 * gib, 32 * gib), 'fits', 'fits'],
+		['all on a card that is just large enough', {gpuLayers: 9}, machine(8.75 * gib, 32 * gib), 'tight', 'fits'],
+		['all on a small card', {gpuLayers: 9}, machine(8 * gib, 32 * gib), 'does not fit', 'fits'],
+		['a budget that is kept', {gpuLayers: 4}, machine(12 * gib, 32 * gib, 4 * gib), 'fits', 'fits'],
+		['a budget that is not kept', {gpuLayers: 9}, machine(12 * gib, 32 * gib, 4 * gib), 'does not fit', 'fits'],
+		['no device', {gpuLayers: 0}, machine(undefined, 32 * gib), 'fits', 'fits'],
+		['RAM that cannot be read', {gpuLayers: 0}, machine(undefined, undefined), 'fits', 'fits'],
+		['little RAM left', {gpuLayers: 0}, machine(undefined, 8.7 * gib), 'fits', 'tight'],
+		['mapped weights larger than RAM', {gpuLayers: 0}, machine(undefined, 6 * gib), 'fits', 'paging'],
+		['copied weights larger than RAM', {gpuLayers: 0, mmap: false}, machine(undefined, 6 * gib), 'fits', 'does not fit'],
+		['locked weights larger than RAM', {gpuLayers: 0, mlock: true}, machine(undefined, 6 * gib), 'fits', 'does not fit'],
+		['a context larger than RAM', {gpuLayers: 0, contextSize: 131_072}, machine(undefined, 6 * gib), 'fits', 'does not fit'],
+		['weights on the GPU do not count against RAM', {gpuLayers: 9}, machine(12 * gib, gib), 'fits', 'fits'],
+	])('%s', (_what, change, on, vram, ram) => {
+		const {vramVerdict, ramVerdict, verdict} = plan(change, on);
+		expect([vramVerdict, ramVerdict]).toEqual([vram, ram]);
+		expect(verdict).toBe(worseOf(vram, ram));
+	});
+
+	test('nobody may take what others hold', () => {
+		expect(limitBytes({totalBytes: 12, otherBytes: 2, budgetBytes: 11})).toBe(10);
+		expect(limitBytes({totalBytes: 12, otherBytes: 2, budgetBytes: 9})).toBe(9);
+		expect(limitBytes({totalBytes: 12, otherBytes: 13, budgetBytes: undefined})).toBe(0);
+	});
+
+	test('margins', () => {
+		expect(vramMarginBytes(8 * gib)).toBe(256 * mib);
+		expect(vramMarginBytes(80 * gib)).toBeCloseTo(1.6 * gib);
+		expect(ramMarginBytes(32 * gib)).toBeCloseTo(1.6 * gib);
+	});
+});
+
+describe('a plan', () => {
+	test('is the sum of its breakdown, and says what is left', () => {
+		const {vramBytes, ramBytes, breakdown, vramLeftBytes, ramLeftBytes} = plan(
+			{gpuLayers: 4},
+			machine(12 * gib, 32 * gib, 4 * gib),
+			90 * mib,
+		);
+		expect(breakdown.vram).toEqual({weights: 3 * gib + 200 * mib, cache: 96 * mib, compute: 128 * mib, driver: 90 * mib});
+		expect(vramBytes).toBe(3 * gib + 514 * mib);
+		expect(vramLeftBytes).toBe(4 * gib - vramBytes);
+		expect(breakdown.ram.driver).toBe(0);
+		expect(ramBytes + (ramLeftBytes ?? 0)).toBe(32 * gib);
+	});
+
+	test('has no driver where nothing is on the device, and no speed where none is known', () => {
+		const dryRun: DryRun = {exact: false, weights: {vramBytes: 0, ramBytes: 5}, context: {vramBytes: 0, ramBytes: 3}, compute: undefined};
+		const settings = {...baseSettings, gpuLayers: 0};
+		const result = planOf({settings, dryRun, weights, machine: machine(gib, gib), speeds: undefined, driverBytes: 90});
+		expect(result).toMatchObject({exact: false, vramBytes: 0, ramBytes: 8, tokensPerSecond: undefined, promptTokensPerSecond: undefined});
+		expect(result.breakdown.ram).toEqual({weights: 5, cache: 3, compute: 0, driver: 0});
+	});
+});
+
+const anySettings = fc
+	.record({
+		gpuLayers: fc.integer({min: 0, max: 9}),
+		cpuExpertLayers: fc.integer({min: 0, max: 8}),
+		contextSize: fc.integer({min: 2, max: 64}).map(count => count * 512),
+		cacheTypeK: fc.constantFrom('f16' as const, 'q8_0' as const),
+		batchSize: fc.constantFrom(128, 512),
+	})
+	.map(change => ({...baseSettings, ...change, cacheTypeV: change.cacheTypeK}));
+
+describe('the estimate', () => {
+	test('is right to the byte where memory follows the tensors, from wherever it starts', () => {
+		fc.assert(
+			fc.property(anySettings, anySettings, (from, to) => {
+				const request = {settings: to, weights, machine: machine(12 * gib, 32 * gib), speeds: undefined, driverBytes: 0};
+				const estimate = estimateOf({...request, known: {settings: from, dryRun: dryRunAt(from)}});
+				const exact = planOf({...request, dryRun: dryRunAt(to)});
+				expect(Math.abs(estimate.vramBytes - exact.vramBytes)).toBeLessThan(4);
+				expect(Math.abs(estimate.ramBytes - exact.ramBytes)).toBeLessThan(4);
+				expect(estimate.exact).toBe(false);
+			}),
+		);
+	});
+
+	test('starts from the nearest', () => {
+		const known = [0, 4, 9].map(gpuLayers => ({settings: {...baseSettings, gpuLayers}, dryRun: dryRunAt({...baseSettings, gpuLayers})}));
+		expect(nearestKnown({...baseSettings, gpuLayers: 5}, known)).toBe(known[1]);
+		expect(nearestKnown({...baseSettings, gpuLayers: 9, contextSize: 8192}, known)).toBe(known[2]);
+		expect(nearestKnown(baseSettings, [])).toBeUndefined();
+	});
+});

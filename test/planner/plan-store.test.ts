@@ -1,0 +1,201 @@
+import {describe, expect, test} from 'vitest';
+import {createEngineStore} from '../../source/engine/engine-store.js';
+import type {Device, Settings} from '../../source/engine/types.js';
+import {createStore} from '../../source/lib/store.js';
+import {noReadings, type Readings} from '../../source/monitor/types.js';
+import {createPlanStore} from '../../source/planner/plan-store.js';
+import {baseSettings, cpuDevice, createFakeEngine, gib} from '../support/fake-engine.js';
+import {bigModel} from '../support/fake-services.js';
+
+/** A 12 GiB card of which others hold 1 GiB. */
+const readings: Readings = {
+	...noReadings,
+	vram: {totalBytes: 12 * gib, usedBytes: gib, ownBytes: 0},
+	ram: {totalBytes: 64 * gib, usedBytes: 8 * gib, availableBytes: 56 * gib},
+};
+
+type Options = {readonly device?: Device; readonly refuse?: NonNullable<Parameters<typeof createFakeEngine>[0]>['refuse']};
+
+const setUp = (options: Options = {}) => {
+	const fake = createFakeEngine(options);
+	const engine = createEngineStore({
+		engine: fake.engine,
+		gpu: 'auto',
+		temporaryFile: () => ({path: '/nowhere/state.bin', remove: async () => {}}),
+	});
+	const monitor = createStore(readings);
+	const budgets = {vram: undefined, ram: undefined};
+	const plan = createPlanStore({engine, monitor, budgets, threads: 8, speeds: () => undefined, driverBytes: () => 0});
+	const seen: Array<Settings | undefined> = [plan.get().pending];
+	plan.subscribe(() => {
+		const {pending} = plan.get();
+		if (pending !== seen.at(-1)) seen.push(pending);
+	});
+	return {
+		...fake,
+		engine,
+		monitor,
+		plan,
+		pending: () => plan.get().pending,
+		/** How often other settings became pending. */
+		changes: () => seen.length - 1,
+		load: async () => engine.load(bigModel, baseSettings, {system: undefined, messages: []}),
+		apply: async () => engine.apply(plan.get().pending ?? baseSettings),
+	};
+};
+
+const loaded = async (options?: Options) => {
+	const all = setUp(options);
+	await all.load();
+	return all;
+};
+
+describe('what is pending', () => {
+	test('nothing, and nothing moves, before a model is loaded', () => {
+		const {plan, pending, changes} = setUp();
+		plan.move('gpuLayers', 'more');
+		plan.recall();
+		plan.putBack();
+		expect([pending(), plan.limits(), changes()]).toEqual([undefined, undefined, 0]);
+	});
+
+	test('moves gather, and the applied settings stay as they are', async () => {
+		const {plan, engine, pending} = await loaded();
+		plan.move('gpuLayers', 'more');
+		plan.move('gpuLayers', 'more');
+		plan.move('contextSize', 'more');
+		expect(pending()).toEqual({...baseSettings, gpuLayers: 14, contextSize: 6144});
+		expect(engine.get().applied).toEqual(baseSettings);
+	});
+
+	test('nothing, when it is moved back to what is applied', async () => {
+		const {plan, pending} = await loaded();
+		plan.move('threads', 'more');
+		plan.move('threads', 'less');
+		expect(pending()).toBeUndefined();
+	});
+
+	test('a move that cannot be made changes nothing', async () => {
+		const {plan, pending, changes} = await loaded();
+		plan.move('cacheTypeK', 'less');
+		expect([pending(), changes()]).toEqual([undefined, 0]);
+		plan.move('gpuLayers', 'most');
+		plan.move('gpuLayers', 'more');
+		expect([pending()?.gpuLayers, changes()]).toEqual([81, 1]);
+	});
+
+	test('put back', async () => {
+		const {plan, pending, changes} = await loaded();
+		plan.move('gpuLayers', 'least');
+		plan.putBack();
+		plan.putBack();
+		expect([pending(), changes()]).toEqual([undefined, 2]);
+	});
+
+	test('applied, nothing; recalled, the settings before', async () => {
+		const {plan, apply, engine, pending} = await loaded();
+		plan.recall();
+		expect(pending()).toBeUndefined();
+		plan.move('contextSize', 'more');
+		await apply();
+		expect([pending(), engine.get().applied?.contextSize]).toEqual([undefined, 6144]);
+		plan.recall();
+		expect(pending()).toEqual(baseSettings);
+		await apply();
+		plan.recall();
+		expect(pending()?.contextSize).toBe(6144);
+	});
+
+	test('refused, nothing, and there is nothing to recall', async () => {
+		const {plan, apply, engine, pending} = await loaded({
+			refuse: (verb, settings) => (verb === 'createContext' && settings?.contextSize === 8192 ? 'out-of-memory' : undefined),
+		});
+		plan.move('contextSize', 'most');
+		expect(await apply()).toMatchObject({ok: false});
+		expect([pending(), engine.get().applied]).toEqual([undefined, baseSettings]);
+		plan.recall();
+		expect(pending()).toBeUndefined();
+	});
+
+	test('an answer leaves it alone; another model puts it back', async () => {
+		const {plan, engine, load, pending} = await loaded();
+		plan.move('gpuLayers', 'more');
+		const sampling = {temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05};
+		await engine.answer({prompt: 'hello', sampling, maxTokens: undefined}, () => {});
+		expect(pending()?.gpuLayers).toBe(13);
+		await load();
+		expect(pending()).toBeUndefined();
+	});
+
+	test('disposed, it no longer follows the engine', async () => {
+		const {plan, load, pending} = await loaded();
+		plan.move('gpuLayers', 'more');
+		plan.dispose();
+		await load();
+		expect(pending()?.gpuLayers).toBe(13);
+	});
+});
+
+test('limits: what model, device and machine allow', async () => {
+	expect((await loaded()).plan.limits()).toEqual({gpuLayers: 81, trainedContext: 8192, threads: 8});
+	expect((await loaded({device: cpuDevice})).plan.limits()).toMatchObject({gpuLayers: 0});
+});
+
+describe('what it would take', () => {
+	test('a guess at once, and exactly when the keys rest and the engine has answered', async () => {
+		const {plan, calls} = await loaded();
+		await expect.poll(() => plan.get().plan).toMatchObject({exact: true, verdict: 'fits', settings: baseSettings});
+		expect(plan.get().added).toBeUndefined();
+		for (let layer = 0; layer < 10; layer++) plan.move('gpuLayers', 'more');
+		expect(plan.get().plan).toMatchObject({exact: false, settings: {gpuLayers: 22}});
+		const asked = calls.filter(call => call === 'dryRun').length;
+		await expect.poll(() => plan.get().plan).toMatchObject({exact: true, verdict: 'does not fit', settings: {gpuLayers: 22}});
+		expect(calls.filter(call => call === 'dryRun')).toHaveLength(asked + 1);
+		expect(plan.get().added?.vramBytes).toBeCloseTo((10 / 81) * 41.25 * gib, -6);
+	});
+
+	test('what was asked once is known', async () => {
+		const {plan, calls} = await loaded();
+		plan.move('gpuLayers', 'most');
+		await expect.poll(() => plan.get().plan).toMatchObject({exact: true, verdict: 'does not fit'});
+		plan.putBack();
+		await expect.poll(() => plan.get().plan?.exact).toBe(true);
+		const asked = calls.length;
+		plan.move('gpuLayers', 'most');
+		expect(plan.get().plan).toMatchObject({exact: true, settings: {gpuLayers: 81}});
+		expect(calls).toHaveLength(asked);
+		plan.dispose();
+	});
+
+	test('it follows what others take of the machine', async () => {
+		const {plan, monitor} = await loaded();
+		await expect.poll(() => plan.get().plan?.verdict).toBe('fits');
+		monitor.set({...readings, vram: {totalBytes: 12 * gib, usedBytes: 11 * gib, ownBytes: 0}});
+		expect(plan.get().plan?.verdict).toBe('does not fit');
+	});
+});
+
+describe('fit', () => {
+	test('most layers that the device takes, and what one more would lack', async () => {
+		const {plan, pending} = await loaded();
+		await plan.fit();
+		expect([pending(), plan.get().plan?.verdict]).toEqual([{...baseSettings, gpuLayers: 21}, 'fits']);
+		expect(plan.get()).toMatchObject({isFitting: false, binding: {limit: 'VRAM', next: 22}});
+		plan.move('gpuLayers', 'less');
+		expect(plan.get().binding).toBeUndefined();
+	});
+
+	test('within a budget', async () => {
+		const {plan, pending} = await loaded();
+		plan.setVramBudget({bytes: 4 * gib});
+		await plan.fit();
+		expect(pending()?.gpuLayers).toBe(7);
+		expect(plan.get().plan?.vramBytes).toBeLessThanOrEqual(4 * gib);
+	});
+
+	test('without a device there is nothing to fit', async () => {
+		const {plan, pending} = await loaded({device: cpuDevice});
+		await plan.fit();
+		expect([pending(), plan.get().isFitting]).toEqual([undefined, false]);
+	});
+});

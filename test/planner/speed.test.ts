@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import {describe, expect, test} from 'vitest';
+import {type Calibration, calibrate, type Observation, speedsOf} from '../../source/planner/calibration.js';
+import {promptTokensPerSecond, tokensPerSecond, workOf} from '../../source/planner/speed.js';
+import {bytesByType, meanCost} from '../../source/planner/tensor-costs.js';
+import type {ModelWeights, Speeds} from '../../source/planner/types.js';
+import {baseSettings} from '../support/fake-engine.js';
+
+const model = (bytes: number, {experts = 0, activeExperts = 1, type = 'Q8_0'} = {}): ModelWeights => ({
+	sizes: {
+		inputBytes: 0,
+		blocks: Array.from({length: 10}, () => ({bytes: bytes / 10, expertBytes: (experts * bytes) / 10})),
+		outputBytes: 0,
+	},
+	activeExperts,
+	parameters: bytes,
+	types: {shared: {[type]: bytes}, experts: {[type]: bytes}},
+});
+
+/** With what ten layers take (0.25 ms), 1 ms a token. */
+const speeds: Speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 50e9, overheadMs: 0.75};
+const cpu = {...baseSettings, gpuLayers: 0, threads: 8};
+const gpu = {...baseSettings, gpuLayers: 11};
+
+describe('tokens per second', () => {
+	test.each<[string, ModelWeights, Partial<typeof cpu>, number]>([
+		['all on the CPU', model(5e9), {gpuLayers: 0}, 1 / 0.101],
+		['all on the GPU', model(30e9), {gpuLayers: 11}, 1 / 0.101],
+		['half and half', model(10e9), {gpuLayers: 6}, 1 / (5 / 300 + 5 / 50 + 0.001)],
+		['an eighth of the experts', model(10e9, {experts: 0.8, activeExperts: 1 / 8}), {gpuLayers: 0}, 1 / (3 / 50 + 0.001)],
+		[
+			'experts on the CPU',
+			model(10e9, {experts: 0.8, activeExperts: 1 / 8}),
+			{gpuLayers: 11, cpuExpertLayers: 10},
+			1 / (2 / 300 + 1 / 50 + 0.001),
+		],
+	])('%s', (_what, weights, change, expected) => {
+		expect(tokensPerSecond(speeds, {settings: {...cpu, ...change}, weights})).toBeCloseTo(expected, 6);
+	});
+
+	test('a full context is read too', () => {
+		const load = {settings: cpu, weights: model(5e9), cache: {gpu: 0, cpu: 5e9}};
+		expect(tokensPerSecond(speeds, {...load, fillTokens: 0})).toBeCloseTo(1 / 0.101);
+		expect(tokensPerSecond(speeds, {...load, fillTokens: 4096})).toBeCloseTo(1 / 0.201);
+		expect(tokensPerSecond(speeds, {...load, fillTokens: 99_999})).toBeCloseTo(1 / 0.201);
+	});
+
+	test('few threads compute more slowly than RAM is read, some types more than others', () => {
+		const slow = {...speeds, threadBytesPerSecond: 10e9};
+		expect(tokensPerSecond(slow, {settings: {...cpu, threads: 1}, weights: model(5e9)})).toBeCloseTo(1 / 0.501);
+		expect(tokensPerSecond(slow, {settings: {...cpu, threads: 8}, weights: model(5e9)})).toBeCloseTo(1 / 0.101);
+		expect(tokensPerSecond(slow, {settings: {...cpu, threads: 1}, weights: model(5e9, {type: 'Q4_1'})})).toBeCloseTo(1 / 0.951);
+	});
+
+	test('are not known where a side was not measured', () => {
+		const half = {...speeds, gpuBytesPerSecond: undefined};
+		expect(tokensPerSecond(half, {settings: gpu, weights: model(5e9)})).toBeUndefined();
+		expect(tokensPerSecond(half, {settings: cpu, weights: model(5e9)})).toBeDefined();
+	});
+
+	test('of a prompt go by parameters', () => {
+		const load = {settings: cpu, weights: model(5e9)};
+		expect(promptTokensPerSecond(speeds, load)).toBeUndefined();
+		expect(promptTokensPerSecond({...speeds, promptParametersPerSecond: {gpu: undefined, cpu: 500e9}}, load)).toBeCloseTo(100);
+	});
+
+	test('never fall with more layers on a faster GPU', () => {
+		fc.assert(
+			fc.property(fc.integer({min: 0, max: 10}), fc.integer({min: 1, max: 100}), (gpuLayers, size) => {
+				const at = (layers: number) => tokensPerSecond(speeds, {settings: {...cpu, gpuLayers: layers}, weights: model(size * 1e9)}) ?? 0;
+				expect(at(gpuLayers + 1)).toBeGreaterThanOrEqual(at(gpuLayers) - 1e-9);
+			}),
+		);
+	});
+});
+
+test('bytes by type, and what they cost', () => {
+	const types = bytesByType([
+		{type: 'Q8_0', sizeBytes: 10},
+		{type: 'Q4_1', sizeBytes: 5},
+		{type: 'Q8_0', sizeBytes: 5},
+	]);
+	expect(types).toEqual({Q8_0: 15, Q4_1: 5});
+	expect(meanCost(types)).toBeCloseTo((15 + 5 * 1.9) / 20);
+	expect(meanCost(undefined)).toBe(1.5);
+});
+
+const probed: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, threadBytesPerSecond: 10e9, overheadMs: 0.5};
+const fresh: Calibration = {probed, observed: []};
+const answer = (name: string, weights: ModelWeights, perSecond: number, change: Partial<typeof cpu> = {}): Observation => ({
+	model: name,
+	settings: {...cpu, ...change},
+	weights,
+	tokensPerSecond: perSecond,
+});
+
+describe('calibration', () => {
+	test('starts from the probe', () => {
+		expect(speedsOf(fresh)).toMatchObject({...probed, modelFactor: undefined});
+	});
+
+	test('after one real answer the model is predicted as measured', () => {
+		fc.assert(
+			fc.property(fc.double({min: 0.1, max: 100, noNaN: true}), fc.integer({min: 0, max: 11}), (perSecond, gpuLayers) => {
+				const observation = answer('a', model(5e9), perSecond, {gpuLayers});
+				const after = calibrate(fresh, observation);
+				expect(tokensPerSecond(speedsOf(after, 'a'), observation)).toBeCloseTo(perSecond, 6);
+			}),
+			{numRuns: 30},
+		);
+	});
+
+	test('one model tells the speed of others, also of tiny ones whose overhead decides', () => {
+		const truth: Speeds = {...probed, threadBytesPerSecond: 16e9, overheadMs: 0.8};
+		const at = (bytes: number) => tokensPerSecond(truth, {settings: {...cpu, threads: 1}, weights: model(bytes)}) ?? 0;
+		const after = calibrate(fresh, answer('a', model(100e6), at(100e6), {threads: 1}));
+		for (const bytes of [30e6, 300e6, 1e9]) {
+			const predicted = tokensPerSecond(speedsOf(after), {settings: {...cpu, threads: 1}, weights: model(bytes)}) ?? 0;
+			expect(Math.abs(predicted / at(bytes) - 1)).toBeLessThan(0.25);
+		}
+	});
+
+	test('learns the bandwidth of a GPU from the first answer on it', () => {
+		const truth: Speeds = {...probed, gpuBytesPerSecond: 900e9};
+		const at = (bytes: number) => tokensPerSecond(truth, {settings: gpu, weights: model(bytes)}) ?? 0;
+		expect(speedsOf(fresh).gpuBytesPerSecond).toBeUndefined();
+		const after = speedsOf(calibrate(fresh, answer('a', model(8e9), at(8e9), gpu)));
+		expect(Math.abs((after.gpuBytesPerSecond ?? 0) / 900e9 - 1)).toBeLessThan(0.15);
+	});
+
+	test('one answer beside a busy program does not decide over others', () => {
+		const truth: Speeds = {...probed, threadBytesPerSecond: 8e9};
+		const at = (bytes: number) => tokensPerSecond(truth, {settings: {...cpu, threads: 1}, weights: model(bytes)}) ?? 0;
+		const sizes = [1e9, 2e9, 3e9, 4e9];
+		const good = sizes.reduce(
+			(calibration, bytes) => calibrate(calibration, answer(`${bytes}`, model(bytes), at(bytes), {threads: 1})),
+			fresh,
+		);
+		const after = speedsOf(calibrate(good, answer('busy', model(5e9), at(5e9) / 10, {threads: 1})));
+		const predicted = tokensPerSecond(after, {settings: {...cpu, threads: 1}, weights: model(2e9)}) ?? 0;
+		expect(Math.abs(predicted / at(2e9) - 1)).toBeLessThan(0.15);
+	});
+
+	test('keeps the latest of each, and not what is no speed', () => {
+		const first = calibrate(fresh, answer('a', model(1e9), 10));
+		expect(calibrate(first, answer('a', model(1e9), Number.NaN))).toBe(first);
+		expect(calibrate(first, answer('a', model(1e9), 0))).toBe(first);
+		const second = calibrate(first, answer('a', model(1e9), 12));
+		expect(second.observed.map(({tokensPerSecond: perSecond}) => perSecond)).toEqual([12]);
+		const many = Array.from({length: 50}, (_, index) => answer(`${index}`, model(1e9), 10)).reduce(calibrate, fresh);
+		expect(many.observed).toHaveLength(32);
+	});
+
+	test('learns the prompt speed from prompts that are long enough', () => {
+		const observation = answer('a', model(5e9), 10);
+		const short = calibrate(fresh, {...observation, prompt: {tokens: 5, tokensPerSecond: 100}});
+		expect(speedsOf(short).promptParametersPerSecond).toEqual({gpu: undefined, cpu: undefined});
+		const long = calibrate(fresh, {...observation, prompt: {tokens: 500, tokensPerSecond: 100}});
+		expect(promptTokensPerSecond(speedsOf(long), {settings: cpu, weights: model(10e9)})).toBeCloseTo(50);
+	});
+
+	test('work is what a token needs', () => {
+		expect(workOf({settings: cpu, weights: model(1e9, {type: 'Q4_0'})})).toEqual({
+			gpuBytes: 0,
+			cpuBytes: 1e9,
+			cpuCost: 1.3e9,
+			threads: 8,
+			blocks: 10,
+			gpuParameters: 0,
+			cpuParameters: 1e9,
+		});
+	});
+});
