@@ -89,7 +89,7 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 		import('./source/outside.js'),
 	]);
 	const {stdout, stderr, env} = process;
-	const {probes, threads} = outside.createPorts({guidePath, stdout, env});
+	const {probes, threads, mlockLimitBytes} = outside.createPorts({guidePath, stdout, env});
 	const computing = Math.max(1, threads - 1);
 	const controller = new AbortController();
 	const path = options.model ?? guidePath;
@@ -108,6 +108,7 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 			...probes,
 			engine,
 			threads: computing,
+			mlockLimitBytes,
 			speeds: () => probeSpeeds(computing, {signal: controller.signal}),
 			driverBytes: async () => 0,
 			stdout,
@@ -119,17 +120,27 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 };
 
 const showScreen = async (options: CliOptions, guidePath: string): Promise<void> => {
-	const [{render}, {App}, {createServices}, {createTheme, unicodeGlyphs, asciiGlyphs}, {isUtf8}, {createWorkerEngine}, outside] =
-		await Promise.all([
-			import('ink'),
-			import('./source/app.js'),
-			import('./source/services.js'),
-			import('./source/ui/theme.js'),
-			import('./source/lib/locale.js'),
-			import('./source/engine/worker-engine.js'),
-			import('./source/outside.js'),
-		]);
+	const [
+		{render},
+		{App},
+		{createServices},
+		{createTheme, unicodeGlyphs, asciiGlyphs},
+		{asciiOutput},
+		{isUtf8},
+		{createWorkerEngine},
+		outside,
+	] = await Promise.all([
+		import('ink'),
+		import('./source/app.js'),
+		import('./source/services.js'),
+		import('./source/ui/theme.js'),
+		import('./source/ui/ascii-output.js'),
+		import('./source/lib/locale.js'),
+		import('./source/engine/worker-engine.js'),
+		import('./source/outside.js'),
+	]);
 	const {stdout, env} = process;
+	const isAscii = options.ascii || !isUtf8(env, process.platform);
 	const services = createServices(
 		{...outside.createPorts({guidePath, stdout, env}), engine: createWorkerEngine(new URL('engine-worker.js', import.meta.url))},
 		{
@@ -155,13 +166,14 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 	const tree = (
 		<App
 			services={services}
-			theme={createTheme(options.ascii || !isUtf8(env, process.platform) ? asciiGlyphs : unicodeGlyphs, !env.NO_COLOR)}
+			theme={createTheme(isAscii ? asciiGlyphs : unicodeGlyphs, !env.NO_COLOR)}
 			firstScreen={options.model === undefined ? 'models' : 'main'}
 			onQuit={leave(0)}
 			onRedraw={() => redraw()}
 		/>
 	);
 	const instance = render(tree, {
+		stdout: isAscii ? asciiOutput(stdout) : stdout,
 		alternateScreen: true,
 		incrementalRendering: true,
 		patchConsole: false,

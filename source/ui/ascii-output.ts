@@ -1,0 +1,43 @@
+import stringWidth from 'string-width';
+
+/** What stands for the signs that our own texts use; everything else becomes question marks of the same width. */
+const signs: Readonly<Record<string, string>> = {
+	'—': '-',
+	'–': '-',
+	'…': '.',
+	'·': '|',
+	'≈': '~',
+	'→': '>',
+	'←': '<',
+	'↑': '^',
+	'↓': 'v',
+	'“': '"',
+	'”': '"',
+	'‘': "'",
+	'’': "'",
+	'•': '*',
+};
+
+const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
+const asciiOnly = /^\p{ASCII}*$/u;
+
+/** Text in ASCII that takes the same cells. Escape codes are ASCII and stay. */
+export const toAscii = (text: string): string => {
+	if (asciiOnly.test(text)) return text;
+	return Array.from(segmenter.segment(text), ({segment}) =>
+		asciiOnly.test(segment) ? segment : (signs[segment] ?? '?'.repeat(stringWidth(segment))),
+	).join('');
+};
+
+/** A terminal's stream for those that show nothing but ASCII. */
+export const asciiOutput = (stream: NodeJS.WriteStream): NodeJS.WriteStream =>
+	new Proxy(stream, {
+		get(target, property) {
+			if (property === 'write') {
+				return (text: unknown, ...rest: never[]) => target.write(typeof text === 'string' ? toAscii(text) : (text as Uint8Array), ...rest);
+			}
+
+			const value: unknown = Reflect.get(target, property, target);
+			return typeof value === 'function' ? value.bind(target) : value;
+		},
+	});
