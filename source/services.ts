@@ -9,6 +9,7 @@ import {vramOf} from './monitor/vram.js';
 import {type Budgets, machineOf} from './planner/machine.js';
 import {checkMlock} from './planner/mlock.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
+import {adviceText} from './planner/plan-words.js';
 import {settleLayers} from './planner/settle.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
 
@@ -83,11 +84,21 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		driverBytes,
 	});
 
+	/** By itself: when something went too slowly, or did not fit. */
+	const tellAdvice = async () => {
+		const advice = await plan.advise().catch(() => []);
+		for (const one of advice.slice(0, 2)) chat.note(adviceText(one));
+	};
+
 	/** Shorter answers say more of the clock than of the machine. */
 	const fewestTokens = 16;
+	/** Below that nobody waits for an answer: advice comes by itself. */
+	const slowTokensPerSecond = 0.5;
 	const learn = ({prompt, generation, contextUsed}: Answer) => {
 		const {model, applied} = engine.get();
 		if (!model || !applied || generation.tokens < fewestTokens) return;
+		const tokensPerSecond = ((generation.tokens - 1) / generation.ms) * 1000;
+		if (tokensPerSecond < slowTokensPerSecond) void tellAdvice();
 		const {breakdown} = plan.get().plan ?? {};
 		keeper.observe({
 			model: model.path,
@@ -95,7 +106,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			weights: model.weights,
 			cache: breakdown && {gpu: breakdown.vram.cache, cpu: breakdown.ram.cache},
 			fillTokens: contextUsed,
-			tokensPerSecond: ((generation.tokens - 1) / generation.ms) * 1000,
+			tokensPerSecond,
 			prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
 		});
 	};

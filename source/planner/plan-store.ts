@@ -3,11 +3,12 @@ import type {DryRun, MemorySplit, ModelFacts, Settings} from '../engine/types.js
 import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
+import {adviceFor} from './advice.js';
 import {type BindingLimit, fitLayers} from './fit.js';
 import {type Budgets, machineOf} from './machine.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
 import {type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
-import type {Plan, Speeds} from './types.js';
+import type {Advice, Plan, Speeds} from './types.js';
 
 export type PlanState = {
 	/** What the tuner shows; undefined: nothing was moved since the last change was applied. */
@@ -20,6 +21,8 @@ export type PlanState = {
 	/** What keeps the last fit from being better; forgotten when something else is moved. */
 	readonly binding: BindingLimit | undefined;
 	readonly isFitting: boolean;
+	/** What would make the settings better; undefined: not asked since they changed. */
+	readonly advice: readonly Advice[] | 'asked' | undefined;
 };
 
 type Options = {
@@ -50,6 +53,7 @@ export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driv
 		budgets,
 		binding: undefined,
 		isFitting: false,
+		advice: undefined,
 	});
 	const change = (part: Partial<PlanState>) =>
 		store.update(state =>
@@ -136,7 +140,7 @@ export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driv
 
 	const setPending = (settings: Settings | undefined, binding?: BindingLimit) => {
 		const {applied} = engine.get();
-		change({pending: settings && applied && isSame(applied, settings) ? undefined : settings, binding});
+		change({pending: settings && applied && isSame(applied, settings) ? undefined : settings, binding, advice: undefined});
 		preview();
 	};
 
@@ -197,6 +201,22 @@ export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driv
 			} finally {
 				change({isFitting: false});
 			}
+		},
+		/** Computes what would make the settings better; some ten dry runs. */
+		async advise(): Promise<readonly Advice[]> {
+			const now = shown();
+			if (!now || store.get().advice === 'asked') return [];
+			change({advice: 'asked'});
+			const plan = await planFor(now.facts, now.settings);
+			const advice = await adviceFor({...basis(now.facts), plan, facts: now.facts, ask: settings => ask(now.facts, settings)});
+			if (shown()?.settings === now.settings) change({advice});
+			return advice;
+		},
+		/** Makes the settings of a piece of advice pending, where it is about settings. */
+		follow(index: number) {
+			const {advice} = store.get();
+			const settings = advice === 'asked' ? undefined : advice?.[index]?.settings;
+			if (settings) setPending(settings);
 		},
 		setVramBudget(vram: Size | undefined) {
 			change({budgets: {...store.get().budgets, vram}});

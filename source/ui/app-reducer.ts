@@ -1,6 +1,6 @@
 import {type SettingName, settingNames} from '../planner/settings.js';
 
-export type TunerMode = 'settings' | 'breakdown' | 'budget' | 'asking';
+export type TunerMode = 'settings' | 'breakdown' | 'advice' | 'budget' | 'asking';
 
 export type AppState = {
 	readonly screen: 'main' | 'models' | 'help';

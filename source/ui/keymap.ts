@@ -7,7 +7,17 @@ type Matches = (input: string, key: Key) => boolean;
 export type Binding<Verb> = {readonly keys: string; readonly text: string; readonly does?: Verb; readonly matches?: Matches};
 
 export type GlobalVerb = 'nextPane' | 'previousPane' | 'interrupt' | 'endOfInput' | 'models' | 'help' | 'redraw' | 'stop' | 'copy';
-export type TunerVerb = Move | 'previousSetting' | 'nextSetting' | 'apply' | 'putBack' | 'recall' | 'fit' | 'budget' | 'breakdown';
+export type TunerVerb =
+	| Move
+	| 'previousSetting'
+	| 'nextSetting'
+	| 'apply'
+	| 'putBack'
+	| 'recall'
+	| 'fit'
+	| 'budget'
+	| 'breakdown'
+	| 'advice';
 export type ScrollVerb = 'pagedUp' | 'pagedDown' | 'wentToTop' | 'toEnd';
 
 const ctrl =
@@ -49,6 +59,7 @@ export const tunerKeys: ReadonlyArray<Binding<TunerVerb>> = [
 	{keys: 'u', text: 'the settings before the last change', does: 'recall', matches: plain('u')},
 	{keys: 'f', text: 'fit: most GPU layers that free memory or the budget takes', does: 'fit', matches: plain('f')},
 	{keys: 'b', text: 'VRAM budget: the most that vramble may take', does: 'budget', matches: plain('b')},
+	{keys: 'a', text: 'advice: what would make it better', does: 'advice', matches: plain('a')},
 	{keys: 'i', text: 'what the memory is for', does: 'breakdown', matches: plain('i')},
 ];
 

@@ -18,12 +18,13 @@ export const Footer = ({
 		<Box width={width} height={1} paddingX={1} overflow="hidden">
 			{message === undefined ? (
 				<Text wrap="truncate">
-					{hints.map(([key, text]) => (
+					{hints.map(([key, text], index) => (
 						<Text key={key}>
+							{index === 0 ? '' : width < 70 ? '  ' : '   '}
 							<Text bold color={theme.accent}>
 								{key}
 							</Text>
-							<Text color={theme.dim}>{` ${text}${width < 70 ? '  ' : '   '}`}</Text>
+							<Text color={theme.dim}>{` ${text}`}</Text>
 						</Text>
 					))}
 				</Text>

@@ -6,14 +6,15 @@ import {count} from '../../lib/format.js';
 import {parseSize, type Size} from '../../lib/size.js';
 import {machineOf} from '../../planner/machine.js';
 import type {PlanState} from '../../planner/plan-store.js';
+import {bindingText, planText} from '../../planner/plan-words.js';
 import {type Limits, type SettingName, stepBetween, warningsOf} from '../../planner/settings.js';
 import type {Machine} from '../../planner/types.js';
 import type {TunerMode} from '../app-reducer.js';
 import {Pane} from '../components/pane.js';
-import {bindingText, planText} from '../plan-text.js';
 import {useServices} from '../services-context.js';
 import {useTheme} from '../theme.js';
 import {useStore} from '../use-store.js';
+import {TunerAdvice} from './tuner-advice.js';
 import {TunerBreakdown} from './tuner-breakdown.js';
 import {TunerSettings} from './tuner-settings.js';
 
@@ -46,7 +47,7 @@ const summary = (settings: Settings, limits: Limits | undefined, separator: stri
 	].join(` ${separator} `);
 
 const hintFor = (width: number): string =>
-	width >= 100 ? '↑↓ choose   ←→ change   f fit   b budget   i memory   u undo   Esc put back' : 'f fit  b budget  i memory  u undo';
+	width >= 100 ? '↑↓ choose  ←→ change  f fit  b budget  a advice  i memory  u undo  Esc put back' : 'f fit  b budget  a advice  i memory';
 
 const BudgetField = ({onBudget}: Pick<TunerViewProps, 'onBudget'>) => {
 	const theme = useTheme();
@@ -150,9 +151,9 @@ export const TunerView = (props: TunerViewProps) => {
 
 	return frame(
 		<>
-			{mode === 'breakdown' ? (
-				<TunerBreakdown plan={plan.plan} vram={machine.vram} ram={machine.ram} />
-			) : (
+			{mode === 'advice' ? <TunerAdvice advice={plan.advice} /> : null}
+			{mode === 'breakdown' ? <TunerBreakdown plan={plan.plan} vram={machine.vram} ram={machine.ram} /> : null}
+			{mode === 'advice' || mode === 'breakdown' ? null : (
 				<TunerSettings settings={settings} applied={applied} limits={limits} selected={isFocused ? selected : undefined} width={width} />
 			)}
 			{mode === 'budget' ? <BudgetField onBudget={onBudget} /> : <StatusLine {...props} settings={settings} applied={applied} />}

@@ -102,6 +102,12 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 			return;
 		}
 
+		if (app.tuner === 'advice' && /^[1-9]$/.test(input)) {
+			plan.follow(Number(input) - 1);
+			turn('settings');
+			return;
+		}
+
 		const verb = verbOf(tunerKeys, input, key);
 		if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1});
 		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1});
@@ -110,9 +116,13 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 		else if (verb === 'recall') plan.recall();
 		else if (verb === 'fit') void plan.fit();
 		else if (verb === 'budget') turn('budget');
-		else if (verb === 'breakdown') turn(app.tuner === 'breakdown' ? 'settings' : 'breakdown');
+		else if (verb === 'advice') {
+			turn(app.tuner === 'advice' ? 'settings' : 'advice');
+			if (app.tuner !== 'advice') void plan.advise().catch(() => {});
+		} else if (verb === 'breakdown') turn(app.tuner === 'breakdown' ? 'settings' : 'breakdown');
 		else if (verb === 'putBack') {
-			if (plan.get().pending) plan.putBack();
+			if (app.tuner !== 'settings') turn('settings');
+			else if (plan.get().pending) plan.putBack();
 			else engine.cancel();
 		} else if (verb) plan.move(app.selected, verb);
 	});

@@ -1,6 +1,6 @@
 import {count, memory, rate} from '../lib/format.js';
-import type {BindingLimit} from '../planner/fit.js';
-import type {Plan, Verdict} from '../planner/types.js';
+import type {BindingLimit} from './fit.js';
+import type {Advice, Plan, Verdict} from './types.js';
 
 export type PlanText = {readonly verdict: Verdict; readonly head: string; readonly rest: string; readonly speed: string};
 
@@ -34,3 +34,13 @@ export const bindingText = ({limit, next, missingBytes}: BindingLimit): string =
 	missingBytes > 0
 		? `${limit} binds: the ${ordinal(next)} layer needs ${memory(missingBytes)} more`
 		: `${limit} binds: the ${ordinal(next)} layer would leave too little free`;
+
+/** A piece of advice with its computed effect. */
+export const adviceText = ({text, freesVramBytes, moreLayers, tokensPerSecond}: Advice, approximately = '≈'): string => {
+	const effects = [
+		freesVramBytes !== undefined && freesVramBytes > 0 && `frees ${memory(freesVramBytes)} of VRAM`,
+		moreLayers !== undefined && moreLayers > 0 && `${count(moreLayers)} more ${moreLayers === 1 ? 'layer' : 'layers'} on the GPU`,
+		tokensPerSecond !== undefined && `${approximately} ${rate(tokensPerSecond)} tok/s`,
+	].filter(Boolean);
+	return effects.length > 0 ? `${text}: ${effects.join(', ')}` : text;
+};
