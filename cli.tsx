@@ -44,7 +44,7 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	const {answerOnce, joinPrompt, readInput} = await import('./source/commands/answer-once.js');
 	const {checkModelFile} = await import('./source/models/model-file.js');
 	const {describeError} = await import('./source/engine/engine-errors.js');
-	const {leave} = await import('./source/outside.js');
+	const {leave, settleFor} = await import('./source/outside.js');
 
 	const controller = new AbortController();
 	let engine: Engine | undefined;
@@ -70,9 +70,10 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 
 	const {createLlamaEngine} = await import('./source/engine/llama-engine.js');
 	engine = createLlamaEngine();
+	const settle = settleFor({engine, model: model.facts, budgets: options.budgets, signal: controller.signal});
 	answered = answerOnce(
 		{...options, prompt, model: model.facts, sampling: samplingFor(options, path, guidePath)},
-		{engine, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
+		{engine, settle, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
 	);
 	const code = await answered;
 	if (!controller.signal.aborted) await end(code);

@@ -5,12 +5,16 @@ import path from 'node:path';
 import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
 import envPaths from 'env-paths';
+import type {Engine, ModelFacts, Settings, WantedSettings} from './engine/types.js';
 import {findModels} from './models/find-models.js';
 import {checkModelFile} from './models/model-file.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
+import {vramOf} from './monitor/vram.js';
 import {probeSpeeds} from './planner/bandwidth-probe.js';
+import {type Budgets, machineOf} from './planner/machine.js';
 import {parseMlockLimit} from './planner/mlock.js';
+import {settleLayers} from './planner/settle.js';
 import type {Ports} from './services.js';
 import {osc52} from './ui/osc52.js';
 
@@ -30,6 +34,8 @@ const replaceFile = async (file: string, text: string) => {
 	await writeFileAtomic(file, text);
 };
 
+const mlockLimitBytes = async () => parseMlockLimit(await readFile('/proc/self/limits', 'utf8').catch(() => ''));
+
 /** The real ports, all but the engine. */
 export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'engine'> => ({
 	probes: {ramAndSwap: readRamAndSwap, processMemory: () => readProcessMemory()},
@@ -43,7 +49,7 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 		const folder = mkdtempSync(path.join(os.tmpdir(), 'vramble-'));
 		return {path: path.join(folder, 'state.bin'), remove: () => rm(folder, {recursive: true, force: true})};
 	},
-	mlockLimitBytes: async () => parseMlockLimit(await readFile('/proc/self/limits', 'utf8').catch(() => '')),
+	mlockLimitBytes,
 	copy: text => stdout.write(osc52(text, env)),
 	threads: os.availableParallelism(),
 	calibration: {
@@ -52,6 +58,25 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 		probe: () => probeSpeeds(os.availableParallelism()),
 	},
 });
+
+type ToSettle = {
+	readonly engine: Engine;
+	readonly model: ModelFacts;
+	readonly budgets: Budgets;
+	readonly signal: AbortSignal;
+};
+
+/** Settles what was left open for a load without a screen, by the machine as it is now. */
+export const settleFor =
+	({engine, model, budgets, signal}: ToSettle) =>
+	async (wanted: WantedSettings): Promise<WantedSettings> => {
+		const [ramAndSwap, processMemory, memory] = await Promise.all([readRamAndSwap(), readProcessMemory(), engine.memory()]);
+		const readings = {ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory, vram: vramOf(memory)};
+		const machine = machineOf(readings, budgets);
+		await engine.capVram({bytes: machine.vram?.budgetBytes});
+		const dryRun = (settings: Settings) => engine.dryRun({path: model.path, settings});
+		return settleLayers(wanted, {model, machine, driverBytes: 0, mlockLimitBytes: await mlockLimitBytes(), dryRun, signal});
+	};
 
 /** What is under way gets this long to stop: a program that was told to leave should be gone within two seconds. */
 const leavingMs = 1200;

@@ -16,6 +16,8 @@ export type AnswerOnceOptions = {
 
 type Outside = {
 	readonly engine: Engine;
+	/** Makes numbers of what the user left open, within the budgets; asked once the engine has started. */
+	readonly settle: (wanted: WantedSettings) => Promise<WantedSettings>;
 	readonly stdout: Writable;
 	readonly stderr: Writable;
 	/** Aborted: somebody interrupted, or nobody listens any more. */
@@ -41,11 +43,12 @@ export const toJson = ({text, stopReason, prompt, generation}: Answer, settings:
 });
 
 /** One answer on stdout, no screen. Resolves with the exit code. */
-export const answerOnce = async (options: AnswerOnceOptions, {engine, stdout, stderr, signal}: Outside): Promise<number> => {
-	const {model, wanted} = options;
+export const answerOnce = async (options: AnswerOnceOptions, {engine, settle, stdout, stderr, signal}: Outside): Promise<number> => {
+	const {model} = options;
 	let written = '';
 	try {
 		await engine.start({gpu: options.gpu});
+		const wanted = await settle(options.wanted);
 		const gpuLayers = wanted.gpuLayers === 'auto' ? 'auto' : Math.min(wanted.gpuLayers, model.layers);
 		const settings = {...wanted, gpuLayers} as const;
 		await engine.setConversation({system: options.system, messages: []});
