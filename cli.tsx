@@ -7,6 +7,7 @@ import type {Engine} from './source/engine/types.js';
 // Before anything of ours is loaded: the next start then finds it compiled.
 module.enableCompileCache?.();
 
+const engineProcess = new URL('engine-process.js', import.meta.url);
 const guide = new URL('../models/guide.gguf', import.meta.url);
 
 const fail = (message: string, code: number): never => {
@@ -61,6 +62,8 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
 	// Whoever read the answer has enough of it.
 	process.stdout.on('error', interrupt(0));
+	// An answer is no worse for what nobody wants to read beside it.
+	process.stderr.on('error', () => {});
 
 	const input = process.stdin.isTTY ? '' : await readInput(process.stdin, process.stderr);
 	const prompt = joinPrompt(input, options.prompt);
@@ -69,8 +72,15 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	const model = await checkModelFile(path).catch(error => fail(describeError(error), 1));
 
 	const {createLlamaEngine} = await import('./source/engine/llama-engine.js');
+	const {askInProcess} = await import('./source/engine/process-engine.js');
 	engine = createLlamaEngine();
-	const settle = settleFor({engine, model: model.facts, budgets: options.budgets, signal: controller.signal});
+	const settle = settleFor({
+		engine,
+		model: model.facts,
+		budgets: options.budgets,
+		askCarefully: askInProcess(engineProcess, options.gpu),
+		signal: controller.signal,
+	});
 	answered = answerOnce(
 		{...options, prompt, model: model.facts, sampling: samplingFor(options, path, guidePath)},
 		{engine, settle, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
@@ -80,22 +90,23 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 };
 
 const showPlan = async (options: CliOptions, guidePath: string): Promise<void> => {
-	const [{plan}, {checkModelFile}, {describeError}, {createLlamaEngine}, {isUtf8}, {probeSpeeds}, outside] = await Promise.all([
-		import('./source/commands/plan.js'),
-		import('./source/models/model-file.js'),
-		import('./source/engine/engine-errors.js'),
-		import('./source/engine/llama-engine.js'),
-		import('./source/lib/locale.js'),
-		import('./source/planner/bandwidth-probe.js'),
-		import('./source/outside.js'),
-	]);
+	const [{resolve}, {plan}, {checkModelFile}, {describeError}, {createProcessEngine}, {isUtf8}, {createSpeedKeeper}, outside] =
+		await Promise.all([
+			import('node:path'),
+			import('./source/commands/plan.js'),
+			import('./source/models/model-file.js'),
+			import('./source/engine/engine-errors.js'),
+			import('./source/engine/process-engine.js'),
+			import('./source/lib/locale.js'),
+			import('./source/planner/speed-keeper.js'),
+			import('./source/outside.js'),
+		]);
 	const {stdout, stderr, env} = process;
-	const {probes, threads, mlockLimitBytes} = outside.createPorts({guidePath, stdout, env});
-	const computing = Math.max(1, threads - 1);
+	const {probes, threads, mlockLimitBytes, calibration} = outside.createPorts({guidePath, stdout, env});
 	const controller = new AbortController();
-	const path = options.model ?? guidePath;
+	const path = resolve(options.model ?? guidePath);
 	const {facts, tensors} = await checkModelFile(path).catch(error => fail(describeError(error), 1));
-	const engine = createLlamaEngine();
+	const engine = createProcessEngine(engineProcess);
 	const leave = (code: number) => () => {
 		controller.abort();
 		void outside.leave(engine.dispose(), code);
@@ -108,9 +119,13 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 		{
 			...probes,
 			engine,
-			threads: computing,
+			threads: Math.max(1, threads - 1),
 			mlockLimitBytes,
-			speeds: () => probeSpeeds(computing, {signal: controller.signal}),
+			async speeds(model, device) {
+				const keeper = createSpeedKeeper({...calibration, onChange: () => {}});
+				await keeper.begin(device.names);
+				return keeper.speeds(model.path);
+			},
 			driverBytes: async () => 0,
 			stdout,
 			stderr,
@@ -129,6 +144,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		{asciiOutput},
 		{isUtf8},
 		{createWorkerEngine},
+		{askInProcess},
 		outside,
 	] = await Promise.all([
 		import('ink'),
@@ -138,12 +154,17 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		import('./source/ui/ascii-output.js'),
 		import('./source/lib/locale.js'),
 		import('./source/engine/worker-engine.js'),
+		import('./source/engine/process-engine.js'),
 		import('./source/outside.js'),
 	]);
 	const {stdout, env} = process;
 	const isAscii = options.ascii || !isUtf8(env, process.platform);
 	const services = createServices(
-		{...outside.createPorts({guidePath, stdout, env}), engine: createWorkerEngine(new URL('engine-worker.js', import.meta.url))},
+		{
+			...outside.createPorts({guidePath, stdout, env}),
+			engine: createWorkerEngine(new URL('engine-worker.js', import.meta.url)),
+			askCarefully: askInProcess(engineProcess, options.gpu),
+		},
 		{
 			gpu: options.gpu,
 			wanted: options.wanted,

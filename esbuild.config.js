@@ -4,7 +4,7 @@ import {build} from 'esbuild';
 rmSync('distribution', {recursive: true, force: true});
 
 await build({
-	entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts'],
+	entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts', 'source/engine/engine-process.ts'],
 	outdir: 'distribution',
 	entryNames: '[name]',
 	bundle: true,

@@ -5,13 +5,14 @@ import path from 'node:path';
 import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
 import envPaths from 'env-paths';
-import type {Engine, ModelFacts, Settings, WantedSettings} from './engine/types.js';
+import type {DryRun, Engine, ModelFacts, Settings, WantedSettings} from './engine/types.js';
 import {findModels} from './models/find-models.js';
 import {checkModelFile} from './models/model-file.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
 import {vramOf} from './monitor/vram.js';
 import {probeSpeeds} from './planner/bandwidth-probe.js';
+import {vet} from './planner/careful.js';
 import {type Budgets, machineOf} from './planner/machine.js';
 import {parseMlockLimit} from './planner/mlock.js';
 import {settleLayers} from './planner/settle.js';
@@ -36,8 +37,8 @@ const replaceFile = async (file: string, text: string) => {
 
 const mlockLimitBytes = async () => parseMlockLimit(await readFile('/proc/self/limits', 'utf8').catch(() => ''));
 
-/** The real ports, all but the engine. */
-export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'engine'> => ({
+/** The real ports, all but the engines. */
+export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'engine' | 'askCarefully'> => ({
 	probes: {ramAndSwap: readRamAndSwap, processMemory: () => readProcessMemory()},
 	async readModel(file) {
 		const {facts} = await checkModelFile(path.resolve(expandHome(file)));
@@ -63,17 +64,19 @@ type ToSettle = {
 	readonly engine: Engine;
 	readonly model: ModelFacts;
 	readonly budgets: Budgets;
+	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
 	readonly signal: AbortSignal;
 };
 
 /** Settles what was left open for a load without a screen, by the machine as it is now. */
 export const settleFor =
-	({engine, model, budgets, signal}: ToSettle) =>
+	({engine, model, budgets, askCarefully, signal}: ToSettle) =>
 	async (wanted: WantedSettings): Promise<WantedSettings> => {
 		const [ramAndSwap, processMemory, memory] = await Promise.all([readRamAndSwap(), readProcessMemory(), engine.memory()]);
 		const readings = {ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory, vram: vramOf(memory)};
 		const machine = machineOf(readings, budgets);
 		await engine.capVram({bytes: machine.vram?.budgetBytes});
+		await vet(model, wanted, askCarefully);
 		const dryRun = (settings: Settings) => engine.dryRun({path: model.path, settings});
 		return settleLayers(wanted, {model, machine, driverBytes: 0, mlockLimitBytes: await mlockLimitBytes(), dryRun, signal});
 	};

@@ -2,10 +2,11 @@ import {type ChatStore, createChatStore} from './chat/chat-store.js';
 import {createTokenRate, type TokenRate} from './chat/token-rate.js';
 import {describeError} from './engine/engine-errors.js';
 import {createEngineStore, type EngineStore, type Failure, type Outcome} from './engine/engine-store.js';
-import type {Answer, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
+import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
 import {vramOf} from './monitor/vram.js';
+import {createDryRun, vet} from './planner/careful.js';
 import {type Budgets, machineOf} from './planner/machine.js';
 import {checkMlock} from './planner/mlock.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
@@ -16,6 +17,8 @@ import {createSpeedKeeper} from './planner/speed-keeper.js';
 /** The outside world, as arguments. */
 export type Ports = {
 	readonly engine: Engine;
+	/** A dry run in a process of its own, on the backend that was asked for. */
+	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
 	readonly probes: Omit<Probes, 'engineMemory'>;
 	/** Reads a file's header; rejects with an `EngineError` that a person can read. */
 	readonly readModel: (path: string) => Promise<ModelFacts>;
@@ -74,12 +77,14 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	});
 
 	const driverBytes = () => 0;
+	const dryRun = createDryRun(engine.dryRun, ports.askCarefully);
 	const keeper = createSpeedKeeper({...ports.calibration, onChange: () => plan.refresh()});
 	const plan = createPlanStore({
 		engine,
 		monitor,
 		budgets: options.budgets,
 		threads: ports.threads,
+		dryRun,
 		speeds: model => keeper.speeds(model.path),
 		driverBytes,
 	});
@@ -152,13 +157,14 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const settle = async (wanted: WantedSettings, signal: AbortSignal) => {
 			const readings = {...monitor.get(), vram: vramOf(await engine.memory())};
 			const machine = machineOf(readings, plan.get().budgets);
+			await vet(model, wanted, ports.askCarefully);
 			await engine.capVram(machine.vram?.budgetBytes);
 			return settleLayers(wanted, {
 				model,
 				machine,
 				driverBytes: driverBytes(),
 				mlockLimitBytes: await ports.mlockLimitBytes(),
-				dryRun: settings => engine.dryRun(model.path, settings),
+				dryRun: settings => dryRun(model, settings),
 				signal,
 			});
 		};
@@ -184,8 +190,9 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const {applied, model} = engine.get();
 		if (!pending || !applied || !model) return;
 		try {
+			await vet(model, pending, ports.askCarefully);
 			if (pending.mlock) {
-				const {weights} = await engine.dryRun(model.path, pending);
+				const {weights} = await dryRun(model, pending);
 				checkMlock(pending, weights.ramBytes, await ports.mlockLimitBytes());
 			}
 		} catch (error) {

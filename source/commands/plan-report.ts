@@ -1,6 +1,7 @@
 import type {Device, ModelFacts} from '../engine/types.js';
-import type {BindingLimit, Fit} from '../planner/fit.js';
+import type {BindingLimit} from '../planner/fit.js';
 import type {Advice, Plan} from '../planner/types.js';
+import type {LargestContext} from './plan-context.js';
 import type {Target} from './plan-target.js';
 
 /** What `vramble plan` has found out about one machine. */
@@ -22,7 +23,7 @@ export type Report = {
 	/** What keeps the chosen plan from more layers; undefined: nothing does, or nobody asked. */
 	readonly bindingLimit: BindingLimit | undefined;
 	/** With the layers of the chosen plan; undefined: not even the smallest context fits. */
-	readonly largestContext: Fit | undefined;
+	readonly largestContext: LargestContext | undefined;
 	readonly advice: readonly Advice[];
 	readonly warnings: readonly string[];
 };

@@ -8,7 +8,7 @@ import type {PlanOptions} from './options.js';
 /** A machine to plan for. */
 export type Target = {
 	readonly machine: Machine;
-	readonly speeds: Speeds;
+	readonly speeds: Speeds | undefined;
 	/** It is not the machine at hand. */
 	readonly isElsewhere: boolean;
 	/** Nor is its graphics card the one at hand: what the engine says of placing layers does not hold for it. */
@@ -25,8 +25,12 @@ const described = (name: string, size: Size | undefined, atHand: Memory | undefi
 	throw new UsageError(`--${name} takes a share only of what this machine has; of another one it takes a size, such as 12G.`);
 };
 
+/** As `bandwidth-probe.ts` begins with. */
+const unknownSpeeds: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: undefined, overheadMs: 0.5};
+
 /** Of another card nothing is known but what was given; RAM is taken for as fast as the one at hand where nothing was said. */
-const speedsOf = (speeds: Speeds, {gpuBytesPerSecond, ramBytesPerSecond}: PlanOptions, hasOtherCard: boolean): Speeds => {
+const speedsOf = (known: Speeds | undefined, {gpuBytesPerSecond, ramBytesPerSecond}: PlanOptions, hasOtherCard: boolean): Speeds => {
+	const speeds = known ?? unknownSpeeds;
 	const ownGpu = hasOtherCard ? undefined : speeds.gpuBytesPerSecond;
 	const prompt = speeds.promptParametersPerSecond;
 	return {
@@ -50,7 +54,7 @@ of it is as it is here.
 
 @throws UsageError
 */
-export const targetsOf = (readings: Readings, speeds: Speeds, options: PlanOptions): readonly Target[] => {
+export const targetsOf = (readings: Readings, speeds: Speeds | undefined, options: PlanOptions): readonly Target[] => {
 	const here = machineOf(readings, {vram: undefined, ram: undefined});
 	const {vram, ram, gpuBytesPerSecond, ramBytesPerSecond} = options;
 	const hasSpeeds = gpuBytesPerSecond !== undefined || ramBytesPerSecond !== undefined;

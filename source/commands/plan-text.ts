@@ -79,7 +79,7 @@ const notes = ({chosen, target, warnings}: Report): readonly string[] => {
 		...(isGuessed ? ['≈ VRAM and RAM: from the sizes of tensors, because there is no such card here to ask llama.cpp about.'] : []),
 		...(!chosen.exact && !isGuessed ? ['≈ VRAM and RAM: llama.cpp could not simulate this, a rough formula answered.'] : []),
 		...warnings,
-		...(gpuLayers > 0 && target.speeds.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
+		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
 	];
 };
 

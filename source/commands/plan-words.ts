@@ -41,9 +41,10 @@ export const bindingWords = ({settings, vramVerdict}: Plan, {limit, next, missin
 export const contextWords = ({largestContext, chosen}: Report): string => {
 	const where = chosen.settings.gpuLayers === 0 ? 'without GPU layers' : `with ${layers(chosen.settings.gpuLayers)}`;
 	if (!largestContext) return `Not even the smallest context fits ${where}.`;
-	const {plan, bindingLimit: binding} = largestContext;
+	const {plan, bindingLimit: binding, refused} = largestContext;
 	const pages = plan.ramVerdict === 'paging' ? ' (paging)' : '';
 	const most = `Largest context ${where}: ${count(plan.settings.contextSize)} tokens${pages}`;
+	if (refused !== undefined) return `${most}; the device cannot hold ${count(refused)}.`;
 	if (!binding) return `${most}, what the model was trained for.`;
 	if (binding.missingBytes === 0) return `${most}; ${count(binding.next)} would leave too little ${binding.limit} free.`;
 	return `${most}; ${count(binding.next)} need ${memory(binding.missingBytes)} more ${binding.limit}.`;
@@ -71,8 +72,8 @@ export const machineWords = ({target, device}: Report): readonly string[] => {
 	const {machine, speeds, isElsewhere} = target;
 	const {vram, ram} = machine;
 	if (isElsewhere) {
-		const card = vram ? `${memory(vram.totalBytes)} of VRAM${speed(speeds.gpuBytesPerSecond)}` : 'no GPU';
-		const rest = ram ? `, ${memory(ram.totalBytes)} of RAM${speed(speeds.cpuBytesPerSecond)}` : '';
+		const card = vram ? `${memory(vram.totalBytes)} of VRAM${speed(speeds?.gpuBytesPerSecond)}` : 'no GPU';
+		const rest = ram ? `, ${memory(ram.totalBytes)} of RAM${speed(speeds?.cpuBytesPerSecond)}` : '';
 		return [`Another machine: ${card}${rest}`];
 	}
 

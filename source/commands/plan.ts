@@ -1,18 +1,19 @@
 import type {Writable} from 'node:stream';
 import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
-import type {Device, Engine, ModelFacts, Settings} from '../engine/types.js';
+import type {Device, DryRun, Engine, ModelFacts, Settings} from '../engine/types.js';
 import type {GgufTensor} from '../models/gguf-header.js';
 import type {RamAndSwap} from '../monitor/ram-and-swap.js';
 import type {ProcessMemory} from '../monitor/types.js';
 import {vramOf} from '../monitor/vram.js';
 import {adviceFor} from '../planner/advice.js';
-import {type BindingLimit, fitContext} from '../planner/fit.js';
+import type {BindingLimit} from '../planner/fit.js';
 import {planOf} from '../planner/memory.js';
-import {contextSizes, wantedContext} from '../planner/settings.js';
+import {wantedContext} from '../planner/settings.js';
 import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
 import {UsageError} from './flags.js';
 import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
+import {largestContext} from './plan-context.js';
 import {elsewhere, takesAll} from './plan-dry-run.js';
 import {fitLayersSoon, type PlanFor, rowLayers} from './plan-fit.js';
 import {planReportToJson} from './plan-json.js';
@@ -25,11 +26,11 @@ import {noGpu, verdictWords} from './plan-words.js';
 export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
 
 export type PlanOutside = {
-	readonly engine: Engine;
+	readonly engine: Pick<Engine, 'start' | 'memory' | 'dryRun'>;
 	readonly ramAndSwap: () => Promise<RamAndSwap | undefined>;
 	readonly processMemory: () => Promise<ProcessMemory | undefined>;
-	/** Of the machine at hand, with the correction of the model if it has answered here. */
-	readonly speeds: (model: ModelFacts, device: Device) => Promise<Speeds>;
+	/** Of the machine at hand, with the correction of the model if it has answered here; undefined: not known. */
+	readonly speeds: (model: ModelFacts, device: Device) => Promise<Speeds | undefined>;
 	/** What the driver takes on the device at hand beyond llama.cpp's own numbers. */
 	readonly driverBytes: (device: Device) => Promise<number>;
 	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
@@ -61,6 +62,13 @@ const askFor = async ({ask, device, settings, model: {facts, tensors}}: Scene, t
 	return device.backend !== 'cpu' && (await takesAll(ask, settings, about)) ? ask : elsewhere(ask, about);
 };
 
+/** Where its numbers run over, the rough formula answers with less than nothing. */
+const checked = (dryRun: DryRun): DryRun => {
+	const bytes = [dryRun.weights, dryRun.context].flatMap(({vramBytes, ramBytes}) => [vramBytes, ramBytes]);
+	if (bytes.every(value => value >= 0)) return dryRun;
+	throw new EngineError('failed', 'llama.cpp cannot tell what these settings would take.', {advice: 'Try a smaller context.'});
+};
+
 /** More layers take less RAM, so it binds only where no number of layers helps. */
 const ramLimit = ({settings, ramVerdict, ramLeftBytes = 0}: Plan): BindingLimit | undefined =>
 	ramVerdict === 'does not fit' ? {limit: 'RAM', next: settings.gpuLayers + 1, missingBytes: Math.max(0, -ramLeftBytes)} : undefined;
@@ -83,12 +91,6 @@ const choose = async (scene: Scene, target: Target, planFor: PlanFor) => {
 	return {chosen, plans, bindingLimit: ramLimit(chosen) ?? bindingLimit};
 };
 
-const largestContext = async (chosen: Plan, {model}: Scene, {machine}: Target, planFor: PlanFor) => {
-	const largest = model.facts.trainedContext ?? contextSizes.at(-1) ?? chosen.settings.contextSize;
-	const fit = await fitContext({settings: chosen.settings, hasBudget: machine.vram?.budgetBytes !== undefined, largest}, planFor);
-	return fit.plan.verdict === 'does not fit' ? undefined : fit;
-};
-
 const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Promise<Report> => {
 	const {model, device, gpuLayers} = scene;
 	const {weights} = model.facts;
@@ -105,7 +107,7 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 		chosen,
 		isGiven: gpuLayers !== undefined,
 		bindingLimit,
-		largestContext: await largestContext(chosen, scene, target, planFor),
+		largestContext: await largestContext(chosen, model.facts.trainedContext, machine, planFor),
 		advice: withAdvice ? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask}) : [],
 		warnings: warningsAbout(chosen, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
 	};
@@ -167,9 +169,9 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 			gpuLayers: wanted.gpuLayers === 'auto' ? undefined : wanted.gpuLayers,
 			driverBytes: await outside.driverBytes(device),
 			mlockLimitBytes: await outside.mlockLimitBytes(),
-			ask(settings) {
+			async ask(settings) {
 				if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
-				return engine.dryRun({path: facts.path, settings});
+				return checked(await engine.dryRun({path: facts.path, settings}));
 			},
 		};
 		const withAdvice = !options.plan.printCommand && (targets.length === 1 || options.json);
@@ -178,7 +180,7 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 		print(reports, options, outside);
 		return 0;
 	} catch (error) {
-		if (isAborted(error)) return 130;
+		if (signal.aborted || isAborted(error)) return 130;
 		stderr.write(`vramble: ${describeError(error)}\n`);
 		return error instanceof UsageError ? 2 : 1;
 	}

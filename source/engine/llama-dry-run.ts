@@ -1,4 +1,6 @@
+import {setTimeout as delay} from 'node:timers/promises';
 import {GgmlType, GgufInsights, type Llama, readGgufFileInfo} from 'node-llama-cpp';
+import {EngineError} from './engine-errors.js';
 import type {LlamaLog} from './llama-log.js';
 import {flash, ggmlType} from './llama-words.js';
 import type {DryRun, MemorySplit, Settings} from './types.js';
@@ -7,6 +9,8 @@ const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: 
 	vramBytes: gpuVram,
 	ramBytes: cpuRam,
 });
+
+const logDelayMs = 50;
 
 /** Asks llama.cpp what settings would take; answers are kept. */
 export const createDryRuns = (log: LlamaLog) => {
@@ -24,6 +28,13 @@ export const createDryRuns = (log: LlamaLog) => {
 		const {gpuLayers, mmap} = settings;
 		const fallbacks = log.fallbacks();
 		const weights = await insights.estimateModelResourceRequirementsV2({gpuLayers, useMmap: mmap});
+		if (log.fallbacks() > fallbacks) {
+			// What llama.cpp logs comes from another thread, at times later than the answer.
+			if (!log.reason()) await delay(logDelayMs);
+			const reason = log.reason();
+			if (reason?.code === 'bad-model') throw new EngineError('bad-model', 'llama.cpp cannot load this model.', reason);
+		}
+
 		log.forgetComputeBuffers();
 		const context = await insights.estimateContextResourceRequirementsV2({
 			contextSize: settings.contextSize,

@@ -29,6 +29,7 @@ type Options = {
 	readonly engine: EngineStore;
 	readonly monitor: ReadableStore<Readings>;
 	readonly budgets: Budgets;
+	readonly dryRun: (model: ModelFacts, settings: Settings) => Promise<DryRun>;
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
 	readonly speeds: (model: ModelFacts) => Speeds | undefined;
@@ -45,7 +46,7 @@ const keyOf = ({threads: _, ...rest}: Settings): string => JSON.stringify(rest);
 const isSame = (a: Settings, b: Settings): boolean => (Object.keys(a) as SettingName[]).every(name => a[name] === b[name]);
 
 /** The settings that the user has moved but not applied, and what they would take. */
-export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driverBytes}: Options) => {
+export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, threads, speeds, driverBytes}: Options) => {
 	const store = createStore<PlanState>({
 		pending: undefined,
 		plan: undefined,
@@ -72,7 +73,7 @@ export const createPlanStore = ({engine, monitor, budgets, threads, speeds, driv
 	const ask = async (facts: ModelFacts, settings: Settings): Promise<DryRun> => {
 		const known = dryRuns.get(keyOf(settings));
 		if (known) return known.dryRun;
-		const dryRun = await engine.dryRun(facts.path, settings);
+		const dryRun = await askEngine(facts, settings);
 		if (facts === model) dryRuns.set(keyOf(settings), {settings, dryRun});
 		return dryRun;
 	};

@@ -25,7 +25,15 @@ const setUp = (options: Options = {}) => {
 	});
 	const monitor = createStore(readings);
 	const budgets = {vram: undefined, ram: undefined};
-	const plan = createPlanStore({engine, monitor, budgets, threads: 8, speeds: () => undefined, driverBytes: () => 0});
+	const plan = createPlanStore({
+		dryRun: (model, settings) => engine.dryRun(model.path, settings),
+		engine,
+		monitor,
+		budgets,
+		threads: 8,
+		speeds: () => undefined,
+		driverBytes: () => 0,
+	});
 	const seen: Array<Settings | undefined> = [plan.get().pending];
 	plan.subscribe(() => {
 		const {pending} = plan.get();

@@ -35,6 +35,7 @@ export const createFakeServices = ({
 	const services: Services = createServices(
 		{
 			engine: fake.engine,
+			askCarefully: async (path, settings) => fake.engine.dryRun({path, settings}),
 			probes: {
 				ramAndSwap: async () => ({
 					ram: {totalBytes: 64 * gib, usedBytes: 20 * gib, availableBytes: 44 * gib},

@@ -1,0 +1,92 @@
+import {type ChildProcess, fork} from 'node:child_process';
+import {connectEngine} from './engine-channel.js';
+import {EngineError} from './engine-errors.js';
+import type {DryRun, Engine, GpuChoice, Settings} from './types.js';
+
+/** What ggml writes before it ends the process: `…/ggml-backend.cpp:941: pre-allocated tensor …`. */
+const lastWords = (written: string): string | undefined => {
+	const line = written.split('\n').find(text => /\.(?:c|cpp|cu|h|m|mm):\d+: /.test(text));
+	return line?.replace(/^.*\.(?:c|cpp|cu|h|m|mm):\d+: /, '').trim();
+};
+
+const ended = (written: string): EngineError => {
+	const words = lastWords(written);
+	return new EngineError('failed', 'llama.cpp gave up on these settings.', {
+		...(words && {why: `It said: ${words}.`}),
+		advice: 'Try a smaller context, or fewer GPU layers.',
+	});
+};
+
+/** One dry run in a process that ends with it. */
+export const askInProcess =
+	(script: URL, gpu: GpuChoice) =>
+	async (path: string, settings: Settings): Promise<DryRun> => {
+		const engine = createProcessEngine(script);
+		try {
+			await engine.start({gpu});
+			return await engine.dryRun({path, settings});
+		} finally {
+			await engine.dispose();
+		}
+	};
+
+/**
+The engine in a process of its own: llama.cpp ends the process on some questions (a KV cache that the device cannot hold, among others). What was asked is then
+answered with an error, and the next question starts another process. For what keeps nothing in the engine: questions, no model.
+*/
+export const createProcessEngine = (script: URL): Pick<Engine, 'start' | 'memory' | 'dryRun' | 'dispose'> => {
+	let child: ChildProcess | undefined;
+	let current: Engine | undefined;
+	let request: Parameters<Engine['start']>[0] | undefined;
+
+	const open = (): Engine => {
+		const opened = fork(script, {serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc']});
+		child = opened;
+		let written = '';
+		opened.stderr?.setEncoding('utf8').on('data', (text: string) => {
+			written = `${written}${text}`.slice(-10_000);
+		});
+		const {engine, fail} = connectEngine(() => ({
+			postMessage: message => opened.send(message as object),
+			on: (event, listener) => opened.on(event, listener),
+		}));
+		const die = () => {
+			if (child === opened) {
+				child = undefined;
+				current = undefined;
+			}
+
+			fail(ended(written));
+		};
+
+		// `close`: after what it wrote.
+		opened.on('close', die).on('error', die);
+		return engine;
+	};
+
+	const running = async (): Promise<Engine> => {
+		if (!current) {
+			current = open();
+			if (request) await current.start(request);
+		}
+
+		return current;
+	};
+
+	return {
+		async start(asked) {
+			request = undefined;
+			const device = await (await running()).start(asked);
+			request = asked;
+			return device;
+		},
+		memory: async () => (await running()).memory(),
+		dryRun: async asked => (await running()).dryRun(asked),
+		async dispose() {
+			const last = child;
+			child = undefined;
+			current = undefined;
+			last?.kill('SIGKILL');
+		},
+	};
+};

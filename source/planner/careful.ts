@@ -1,0 +1,36 @@
+import type {DryRun, ModelFacts, Settings} from '../engine/types.js';
+import {wantedContext} from './settings.js';
+
+/**
+ggml ends the process over a KV cache tensor that is larger than what a device gives in one piece (seen on Vulkan from some 200 MB on a software device; real cards
+give 2 to 4 GB). Nothing tells beforehand, and contexts of common sizes never get there.
+*/
+const usualContext = 131_072;
+
+export const isUnusual = (
+	{contextSize}: Pick<Settings, 'contextSize'>,
+	{trainedContext = 0}: Pick<ModelFacts, 'trainedContext'>,
+): boolean => contextSize > Math.max(usualContext, trainedContext);
+
+type Ask = (path: string, settings: Settings) => Promise<DryRun>;
+
+/** Asks about unusual settings where nothing is lost when the engine dies of the question. */
+export const createDryRun =
+	(ask: Ask, askCarefully: Ask) =>
+	async (model: ModelFacts, settings: Settings): Promise<DryRun> =>
+		(isUnusual(settings, model) ? askCarefully : ask)(model.path, settings);
+
+/** What has to be asked before unusual settings are loaded; rejects where the engine would not survive them. */
+export const vet = async (
+	model: ModelFacts,
+	wanted: Omit<Settings, 'gpuLayers' | 'contextSize' | 'threads'> & {
+		readonly gpuLayers: number | 'auto';
+		readonly contextSize: number | 'auto';
+	},
+	askCarefully: Ask,
+): Promise<void> => {
+	const contextSize = wantedContext(wanted.contextSize, model.trainedContext);
+	if (!isUnusual({contextSize}, model)) return;
+	const gpuLayers = wanted.gpuLayers === 'auto' ? model.layers : Math.min(wanted.gpuLayers, model.layers);
+	await askCarefully(model.path, {...wanted, contextSize, gpuLayers, threads: 1});
+};

@@ -1,0 +1,173 @@
+import {describe, expect, test} from 'vitest';
+import {flags, helpText, readArguments, UsageError} from '../../source/commands/flags.js';
+import {toOptions} from '../../source/commands/options.js';
+
+/** As the program reads its command line. */
+const read = (...argv: readonly string[]) => {
+	const {given, positional} = readArguments(argv);
+	return {...toOptions(given, positional), help: given.help, version: given.version};
+};
+
+const complaint = (...argv: readonly string[]): string => {
+	try {
+		read(...argv);
+	} catch (error) {
+		expect(error).toBeInstanceOf(UsageError);
+		return (error as Error).message;
+	}
+
+	return 'none';
+};
+
+test('without flags: llama.cpp chooses, its own sampling, no model, no prompt', () => {
+	expect(read()).toMatchObject({
+		model: undefined,
+		gpu: 'auto',
+		wanted: {
+			gpuLayers: 'auto',
+			contextSize: 'auto',
+			cacheTypeK: 'f16',
+			cacheTypeV: 'f16',
+			batchSize: 512,
+			threads: 'auto',
+			flashAttention: 'auto',
+			mmap: true,
+			mlock: false,
+		},
+		system: undefined,
+		prompt: undefined,
+		maxTokens: undefined,
+		temperature: undefined,
+		sampling: {topK: 40, topP: 0.95, minP: 0.05, seed: undefined},
+		json: false,
+		ascii: false,
+	});
+});
+
+describe('one meaning, several spellings', () => {
+	test.each([
+		[['-ngl', '12'], ['--gpu-layers', '12'], ['--n-gpu-layers=12'], ['--ngl', '12'], ['-ngl=12']],
+		[['-c', '4096'], ['--ctx-size', '4096'], ['--ctx-size=4096'], ['-c=4096']],
+		[['-ctk', 'q8_0'], ['--cache-type-k', 'Q8_0'], ['--cache-type-k=q8_0']],
+		[
+			['-ctv', 'q4_0'],
+			['--cache-type-v', 'q4_0'],
+		],
+		[
+			['-b', '256'],
+			['--batch-size', '256'],
+		],
+		[
+			['-t', '3'],
+			['--threads', '3'],
+		],
+		[['-fa', 'on'], ['--flash-attn', 'ON'], ['--flash-attn=on']],
+		[
+			['-n', '5'],
+			['--predict', '5'],
+			['--n-predict', '5'],
+		],
+		[
+			['--temp', '0.5'],
+			['--temperature', '.5'],
+		],
+		[
+			['-s', '7'],
+			['--seed', '7'],
+		],
+		[['-sys', 'Be brief.'], ['--system', 'Be brief.'], ['--system=Be brief.']],
+		[['-p', 'a b'], ['--prompt', 'a b'], ['--prompt=a b']],
+		[['-h'], ['--help']],
+	])('%j', (...spellings) => {
+		const [first, ...others] = spellings.map(argv => read(...argv));
+		expect(first).not.toEqual(read());
+		for (const other of others) expect(other).toEqual(first);
+	});
+});
+
+describe('values', () => {
+	test.each<[readonly string[], object]>([
+		[['x.gguf'], {model: 'x.gguf'}],
+		[['x.gguf', '-ngl', 'all'], {model: 'x.gguf', wanted: {gpuLayers: 9999}}],
+		[['-ngl', 'all', 'x.gguf'], {model: 'x.gguf', wanted: {gpuLayers: 9999}}],
+		[['-ngl', '9999'], {wanted: {gpuLayers: 9999}}],
+		[['-ngl', '0'], {wanted: {gpuLayers: 0}}],
+		[['-ngl', 'auto', '-c', 'auto', '-t', 'auto'], {wanted: {gpuLayers: 'auto', contextSize: 'auto', threads: 'auto'}}],
+		[['-c', '1000000'], {wanted: {contextSize: 1_000_000}}],
+		[['--gpu', 'off'], {gpu: 'off'}],
+		[['--gpu', 'Vulkan'], {gpu: 'vulkan'}],
+		[['--no-mmap', '--mlock'], {wanted: {mmap: false, mlock: true}}],
+		[['-n', '-1'], {maxTokens: undefined}],
+		[['--temp', '0'], {temperature: 0}],
+		[['--seed', '-1'], {sampling: {seed: undefined}}],
+		[['--seed', '0'], {sampling: {seed: 0}}],
+		[['--top-k', '0', '--top-p', '1', '--min-p', '0'], {sampling: {topK: 0, topP: 1, minP: 0}}],
+		[['--json', '--ascii'], {json: true, ascii: true}],
+		[['--version'], {version: true}],
+		[['-p', '-5 degrees?'], {prompt: '-5 degrees?'}],
+		[['-p', '--help'], {prompt: '--help', help: undefined}],
+		[['--prompt=a=b'], {prompt: 'a=b'}],
+		[['-p', ''], {prompt: ''}],
+		[['-p', 'two\nlines'], {prompt: 'two\nlines'}],
+		[['--', '-odd.gguf'], {model: '-odd.gguf'}],
+		[['--json', '--', '--json'], {model: '--json', json: true}],
+		[['-'], {model: '-'}],
+		[['-c', '1024', '-c', '2048'], {wanted: {contextSize: 2048}}],
+	])('%j', (argv, expected) => {
+		expect(read(...argv)).toMatchObject(expected);
+	});
+});
+
+describe('wrong usage', () => {
+	const types = 'f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl';
+	test.each<[readonly string[], string]>([
+		[['-c', '0'], '--ctx-size takes a whole number from 1 to 2147483647, not "0".'],
+		[['-c', 'banana'], '--ctx-size takes a whole number from 1 to 2147483647, not "banana".'],
+		[['-c', '-5'], '--ctx-size takes a whole number from 1 to 2147483647, not "-5".'],
+		[['-c', '1.5'], '--ctx-size takes a whole number from 1 to 2147483647, not "1.5".'],
+		[['-c', ''], '--ctx-size takes a whole number from 1 to 2147483647, not "".'],
+		[['--ctx-size='], '--ctx-size takes a whole number from 1 to 2147483647, not "".'],
+		[['-c', '9999999999'], '--ctx-size takes a whole number from 1 to 2147483647, not "9999999999".'],
+		[['-ngl', 'some'], '--gpu-layers takes a whole number of at least 0, not "some".'],
+		[['-ngl', '-1'], '--gpu-layers takes a whole number of at least 0, not "-1".'],
+		[['-t', '0'], '--threads takes a whole number from 1 to 512, not "0".'],
+		[['-b', '0'], '--batch-size takes a whole number from 1 to 65536, not "0".'],
+		[['-ctk', 'q9_9'], `--cache-type-k takes one of ${types}, not "q9_9".`],
+		[['-ctv', 'f64'], `--cache-type-v takes one of ${types}, not "f64".`],
+		[['-fa', 'maybe'], '--flash-attn takes one of auto, on, off, not "maybe".'],
+		[['--gpu', 'tpu'], '--gpu takes one of auto, cuda, vulkan, metal, off, not "tpu".'],
+		[['-n', '0'], '--predict takes a whole number of at least 1, or -1 for no limit, not "0".'],
+		[['-n', '-2'], '--predict takes a whole number of at least -1, not "-2".'],
+		[['--temp', 'hot'], '--temp takes a number from 0 to 100, not "hot".'],
+		[['--temp', '-0.1'], '--temp takes a number from 0 to 100, not "-0.1".'],
+		[['--temp', 'Infinity'], '--temp takes a number from 0 to 100, not "Infinity".'],
+		[['--temp', 'NaN'], '--temp takes a number from 0 to 100, not "NaN".'],
+		[['--top-k', '-1'], '--top-k takes a whole number of at least 0, not "-1".'],
+		[['--top-p', '1.1'], '--top-p takes a number from 0 to 1, not "1.1".'],
+		[['--min-p', '2'], '--min-p takes a number from 0 to 1, not "2".'],
+		[['--seed', '1.5'], '--seed takes a whole number from -1 to 4294967295, not "1.5".'],
+		[['-c'], '-c needs a value: N|auto.'],
+		[['x.gguf', '--gpu-layers'], '--gpu-layers needs a value: N|auto|all.'],
+		[['--json=yes'], '--json takes no value.'],
+		[['a.gguf', 'b.gguf'], 'One model at a time: what is "b.gguf"? A prompt goes behind -p, in quotes.'],
+		[['--gpu-layer', '3'], 'Unknown flag --gpu-layer. Did you mean --gpu-layers?'],
+		[['--ctxsize=3'], 'Unknown flag --ctxsize. Did you mean --ctx-size?'],
+		[['-ctz', 'f16'], 'Unknown flag -ctz. Did you mean -ctk?'],
+		[['--jsno'], 'Unknown flag --jsno. Did you mean --json?'],
+		[['--completely-different'], 'Unknown flag --completely-different.'],
+	])('%j', (argv, message) => {
+		expect(complaint(...argv)).toBe(message);
+	});
+});
+
+test('the help lists every flag with its short name, and the exit codes', () => {
+	const help = helpText();
+	for (const {names} of flags) {
+		const [long, ...others] = names;
+		expect(help).toContain(`--${long}`);
+		const short = others.find(name => name.length <= 3);
+		if (short) expect(help).toContain(`-${short}, --${long}`);
+	}
+
+	expect(help).toContain('Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted.');
+});

@@ -1,0 +1,35 @@
+import {execFileSync} from 'node:child_process';
+import {expect, test} from 'vitest';
+import {serverCommand, shellQuote} from '../../source/commands/plan-command.js';
+import {baseSettings} from '../support/fake-engine.js';
+
+const command = (settings: Partial<typeof baseSettings> = {}, rest: Partial<Parameters<typeof serverCommand>[0]> = {}) =>
+	serverCommand({path: '/models/big.gguf', settings: {...baseSettings, ...settings}, threads: 'auto', gpu: 'auto', ...rest});
+
+test('the same settings in the words of llama-server', () => {
+	expect(command({cacheTypeK: 'q8_0', cacheTypeV: 'q4_0', flashAttention: 'on'})).toBe(
+		'llama-server --model /models/big.gguf --gpu-layers 12 --ctx-size 4096 --cache-type-k q8_0 --cache-type-v q4_0 ' +
+			'--batch-size 512 --ubatch-size 512 --flash-attn on --parallel 1',
+	);
+});
+
+test('what is not the default is said', () => {
+	expect(command({}, {threads: 6})).toContain(' --threads 6 ');
+	expect(command({}, {gpu: 'off'})).toContain(' --device none ');
+	expect(command({cpuExpertLayers: 30})).toContain(' --gpu-layers 12 --n-cpu-moe 30 ');
+	expect(command({mmap: false})).toMatch(/ --load-mode none$/);
+	expect(command({mmap: false, mlock: true})).toMatch(/ --load-mode mlock$/);
+	expect(command({mlock: true})).toMatch(/ --load-mode mmap\+mlock$/);
+	expect(command({contextSize: 256})).toContain(' --batch-size 256 --ubatch-size 256 ');
+});
+
+test.each(['/models/my model.gguf', "it's.gguf", '$(rm -rf x).gguf', 'a"b\\c.gguf', 'ünïcode.gguf', '', 'a;b&c|d', '~/x', '*.gguf'])(
+	'a shell reads %j as one word',
+	word => {
+		expect(execFileSync('/bin/sh', ['-c', `printf %s ${shellQuote(word)}`], {encoding: 'utf8'})).toBe(word);
+	},
+);
+
+test('a path that looks like a flag stays a path', () => {
+	expect(command({}, {path: '-odd.gguf'})).toContain(' --model ./-odd.gguf ');
+});

@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import {expect, test} from 'vitest';
+import {fitLayersSoon, rowLayers} from '../../source/commands/plan-fit.js';
+import type {Settings} from '../../source/engine/types.js';
+import {fitLayers} from '../../source/planner/fit.js';
+import {planOf} from '../../source/planner/memory.js';
+import type {LayerSizes, Machine} from '../../source/planner/types.js';
+import {baseSettings, gib} from '../support/fake-engine.js';
+
+const mib = 1024 ** 2;
+
+/** An engine whose layers take what their sizes say, and something more that is not in them. */
+const scene = (blockMib: readonly number[], vramGib: number, budgetGib: number | undefined, overheadMib: number) => {
+	const sizes: LayerSizes = {
+		inputBytes: 100 * mib,
+		blocks: blockMib.map(size => ({bytes: size * mib, expertBytes: 0})),
+		outputBytes: 100 * mib,
+	};
+	const machine: Machine = {
+		vram: {totalBytes: vramGib * gib, otherBytes: 0, budgetBytes: budgetGib === undefined ? undefined : budgetGib * gib},
+		ram: undefined,
+	};
+	const layers = blockMib.length + 1;
+	const asked = new Set<number>();
+	const planFor = async (settings: Settings) => {
+		asked.add(settings.gpuLayers);
+		const onGpu = blockMib.slice(Math.max(0, layers - settings.gpuLayers)).reduce((sum, size) => sum + size, 0);
+		const weights = settings.gpuLayers === 0 ? 0 : (onGpu * 1.05 + 100) * mib;
+		return planOf({
+			settings,
+			dryRun: {
+				exact: true,
+				weights: {vramBytes: weights, ramBytes: 0},
+				context: {vramBytes: (overheadMib + settings.gpuLayers) * mib, ramBytes: 0},
+				compute: undefined,
+			},
+			weights: {sizes, activeExperts: 1, parameters: 1e9},
+			machine,
+			speeds: undefined,
+			driverBytes: 0,
+		});
+	};
+
+	const wishes = {settings: baseSettings, layers, sizes, machine};
+	return {wishes, planFor, asked, hasBudget: budgetGib !== undefined};
+};
+
+test('it answers as the search over all layers does, whatever the layers weigh', async () => {
+	await fc.assert(
+		fc.asyncProperty(
+			fc.array(fc.integer({min: 10, max: 900}), {minLength: 1, maxLength: 60}),
+			fc.integer({min: 1, max: 48}),
+			fc.option(fc.integer({min: 1, max: 48}), {nil: undefined}),
+			fc.integer({min: 0, max: 3000}),
+			async (blocks, vram, budget, overhead) => {
+				const {wishes, planFor, hasBudget} = scene(blocks, vram, budget, overhead);
+				const soon = await fitLayersSoon(wishes, planFor);
+				const {plan, bindingLimit} = await fitLayers({...wishes, hasBudget}, planFor);
+				expect(soon.plan.settings.gpuLayers).toBe(plan.settings.gpuLayers);
+				expect(soon.bindingLimit?.next).toBe(bindingLimit?.next);
+				expect(soon.bindingLimit?.missingBytes ?? 0).toBeGreaterThanOrEqual(bindingLimit?.missingBytes ?? 0);
+			},
+		),
+		{numRuns: 200},
+	);
+});
+
+test('with few questions, since each takes half a second', async () => {
+	const {wishes, planFor, asked} = scene(
+		Array.from({length: 80}, (_, index) => (index % 3 === 0 ? 560 : 480)),
+		12,
+		undefined,
+		300,
+	);
+	const {plan} = await fitLayersSoon(wishes, planFor);
+	expect(plan.settings.gpuLayers).toBe(21);
+	expect(asked.size).toBeLessThanOrEqual(5);
+});
+
+test('what is missing is what the next layer takes beyond the margin', async () => {
+	const {wishes, planFor} = scene([100, 100, 100, 100], 1, undefined, 400);
+	const {plan, bindingLimit} = await fitLayersSoon(wishes, planFor);
+	expect(plan.settings.gpuLayers).toBe(3);
+	// 100 MiB of output, three blocks of 105, 400 of context and 4 of cache, in 1024 MiB less 256.
+	expect(bindingLimit).toEqual({limit: 'VRAM', next: 4, missingBytes: (100 + 315 + 400 + 4 - 768) * mib});
+});
+
+test('rows: from none to all, the recommended one among them', () => {
+	expect(rowLayers(81, 12)).toEqual([0, 12, 14, 27, 41, 54, 68, 81]);
+	expect(rowLayers(81, 81)).toEqual([0, 14, 27, 41, 54, 68, 81]);
+	expect(rowLayers(3, 2)).toEqual([0, 1, 2, 3]);
+	expect(rowLayers(1, 0)).toEqual([0, 1]);
+});

@@ -1,0 +1,67 @@
+import {expect, test} from 'vitest';
+import {createLlamaLog} from '../../source/engine/llama-log.js';
+
+const reasonOf = (...lines: string[]) => {
+	const log = createLlamaLog();
+	for (const line of ['llama_model_loader: loaded meta data', ...lines, 'llama_model_load_from_file_impl: failed to load model']) {
+		log.logger('error', line);
+	}
+
+	return log.reason();
+};
+
+// Lines as llama.cpp writes them.
+test.each([
+	["error loading model architecture: unknown model architecture: 'quux'", 'bad-model', '"quux" is not known'],
+	['llama_init_from_model: V cache quantization requires flash_attn', 'unsupported', 'needs flash attention'],
+	['llama_init_from_model: quantized V cache was requested, but this requires Flash Attention', 'unsupported', 'needs flash attention'],
+	['alloc_tensor_range: failed to allocate Vulkan0 buffer of size 12345', 'out-of-memory', 'could not allocate'],
+	['llama_model_load: error loading model: unable to allocate CUDA0 buffer', 'out-of-memory', 'could not allocate'],
+	['ggml_vulkan: vk::Device::allocateMemory: ErrorOutOfDeviceMemory', 'out-of-memory', 'could not allocate'],
+	[
+		'ggml_backend_cuda_buffer_type_alloc_buffer: allocating 900.00 MiB on device 0: cudaMalloc failed: out of memory',
+		'out-of-memory',
+		'alloc',
+	],
+	['graph_reserve: failed to allocate compute buffers', 'out-of-memory', 'could not allocate'],
+	["llama_model_load: error loading model: missing tensor 'token_embd.weight'", 'bad-model', '"token_embd.weight" is missing'],
+	[
+		"error loading model: tensor 'blk.3.ffn_up.weight' data is not within the file bounds, model is corrupted",
+		'bad-model',
+		'it was cut off',
+	],
+	['error loading model hyperparameters: key not found in model: llama.context_length', 'bad-model', 'lacks "llama.context_length"'],
+	['llama_init_from_model: K cache type q8_0 with block size 32 does not divide n_embd_head_k=80', 'unsupported', 'type q8_0 does not fit'],
+	['llama_init_from_model: V cache type q4_0 with block size 32 does not divide n_embd_head_v=80', 'unsupported', 'type q4_0 does not fit'],
+])('%s', (line, code, why) => {
+	const reason = reasonOf(line);
+	expect(reason).toMatchObject({code, why: expect.stringContaining(why)});
+	expect(reason?.advice).toMatch(/^[A-Z].*\.$/);
+});
+
+test('what it does not know has no reason', () => {
+	expect(reasonOf('something quite different')).toBeUndefined();
+	expect(createLlamaLog().reason()).toBeUndefined();
+});
+
+test('what was forgotten is no reason for the next failure', () => {
+	const log = createLlamaLog();
+	log.logger('error', 'out of memory');
+	log.clear();
+	expect([log.reason(), log.tail(5)]).toEqual([undefined, []]);
+});
+
+test('the last words, without blank ones', () => {
+	const log = createLlamaLog();
+	for (const line of ['one', ' two \n', '', ' three']) log.logger('info', line);
+	expect(log.tail(3)).toEqual(['two', 'three']);
+});
+
+test('however much llama.cpp writes, a little of it is kept', () => {
+	const log = createLlamaLog();
+	log.logger('error', 'out of memory');
+	for (let line = 0; line < 10_000; line++) log.logger('info', `line ${line}`);
+	expect(log.tail(20_000).length).toBeLessThanOrEqual(200);
+	expect(log.tail(1)).toEqual(['line 9999']);
+	expect(log.reason()).toBeUndefined();
+});

@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import {renderToString} from 'ink';
+import stringWidth from 'string-width';
+import {expect, test} from 'vitest';
+import {cacheTypeNames, type Settings} from '../../../source/engine/types.js';
+import {limitsOf, settingNames} from '../../../source/planner/settings.js';
+import {TunerView, type TunerViewProps} from '../../../source/ui/panes/tuner-pane.js';
+import {asciiGlyphs, createTheme, ThemeProvider} from '../../../source/ui/theme.js';
+import {baseSettings} from '../../support/fake-engine.js';
+import {bigModel} from '../../support/fake-services.js';
+
+const atRest: TunerViewProps['plan'] = {
+	pending: undefined,
+	plan: undefined,
+	added: undefined,
+	budgets: {vram: undefined, ram: undefined},
+	binding: undefined,
+	isFitting: false,
+	advice: undefined,
+};
+
+const base: TunerViewProps = {
+	width: 80,
+	height: 6,
+	isCompact: false,
+	isFocused: true,
+	mode: 'settings',
+	selected: 'gpuLayers',
+	applied: baseSettings,
+	plan: atRest,
+	limits: limitsOf(bigModel, true, 8),
+	machine: {vram: undefined, ram: undefined},
+	isBusy: false,
+	onBudget: () => {},
+};
+
+const show = (props: Partial<TunerViewProps> = {}, glyphs?: typeof asciiGlyphs) => {
+	const view = <TunerView {...base} {...props} />;
+	return renderToString(glyphs ? <ThemeProvider value={createTheme(glyphs)}>{view}</ThemeProvider> : view, {
+		columns: props.width ?? base.width,
+	});
+};
+
+const pending = (change: Partial<Settings>) => ({plan: {...atRest, pending: {...baseSettings, ...change}}});
+const row = (drawn: string, index: number) => drawn.split('\n')[index] ?? '';
+const statusOf = (drawn: string) => row(drawn, 4);
+
+test('one cell a layer; what was applied is said beside what is pending', () => {
+	expect(row(show({width: 140}), 1)).toMatch(/^│ ▸ GPU layers ◂ {2}12 \/ 81 ▸ ▪{12}·{69} +│$/);
+	expect(row(show({width: 140, ...pending({gpuLayers: 20})}), 1)).toMatch(/◂ {2}20 \/ 81 ▸ ▪{20}·{61} +was 12 │$/);
+	expect(row(show({width: 140, ...pending({gpuLayers: 2})}), 1)).toMatch(/◂ {3}2 \/ 81 ▸ ▪{2}▫{10}·{69} +was 12 │$/);
+});
+
+test('only the chosen setting has marks, and only while the tuner is focused', () => {
+	for (const selected of settingNames.filter(name => name !== 'cpuExpertLayers')) {
+		expect(show({width: 120, selected}).match(/▸/g)).toHaveLength(2);
+	}
+
+	expect(show({isFocused: false})).not.toMatch(/[▸◂]/);
+});
+
+test.each<[string, Partial<Settings>, string]>([
+	['nothing moved', {}, 'nothing to do'],
+	['context', {contextSize: 8192}, 'context only'],
+	['flash attention', {flashAttention: 'off'}, 'context only'],
+	['layers', {gpuLayers: 13}, 'full reload'],
+])('what Enter does: %s', (_what, change, effect) => {
+	expect(statusOf(show(pending(change)))).toMatch(new RegExp(`Enter ${effect} │$`));
+});
+
+test.each<[string, Partial<Settings>, string]>([
+	['more context than trained', {contextSize: 16_384}, 'the model was trained for 8,192 tokens of context'],
+	['quantized V without flash attention', {cacheTypeV: 'q8_0', flashAttention: 'off'}, 'a quantized V cache needs flash attention'],
+])('warns: %s', (_what, change, warning) => {
+	expect(statusOf(show({width: 120, ...pending(change)}))).toContain(warning);
+});
+
+test('without a device', () => {
+	const onCpu = {...baseSettings, gpuLayers: 0};
+	const drawn = show({applied: onCpu, limits: limitsOf(bigModel, false, 8)});
+	expect(row(drawn, 1)).toContain('0 / 0');
+	expect(row(drawn, 1)).toContain('no GPU: all layers run on the CPU');
+});
+
+test('without a model', () => {
+	expect(show({applied: undefined})).toContain('No model is loaded: Ctrl+O opens the list.');
+	expect(show({applied: undefined, isBusy: true})).toContain('The settings can be moved when the model is loaded.');
+});
+
+test('compact and not focused: one line', () => {
+	const drawn = show({width: 60, height: 1, isCompact: true, isFocused: false});
+	expect(drawn).toMatch(/^ layers 12\/81 · ctx 4,096 · KV f16\/f16 · batch 512/);
+	expect(drawn).not.toContain('\n');
+});
+
+test('while an answer is written', () => {
+	expect(statusOf(show({mode: 'asking', ...pending({gpuLayers: 13})}))).toContain('An answer is being written.');
+});
+
+test('ASCII', () => {
+	const drawn = show({width: 80, isFocused: false, ...pending({gpuLayers: 2})}, asciiGlyphs);
+	expect(drawn).toMatch(/^[\n -~]+$/);
+	expect(row(drawn, 1)).toMatch(/##?-+\.+/);
+});
+
+const anySettings: fc.Arbitrary<Settings> = fc.record({
+	gpuLayers: fc.integer({min: 0, max: 81}),
+	cpuExpertLayers: fc.constant(0),
+	contextSize: fc.constantFrom(512, 4096, 131_072, 1_048_576, 2 ** 31 - 1),
+	cacheTypeK: fc.constantFrom(...cacheTypeNames),
+	cacheTypeV: fc.constantFrom(...cacheTypeNames),
+	batchSize: fc.constantFrom(1, 512, 4096, 65_536),
+	threads: fc.integer({min: 1, max: 512}),
+	flashAttention: fc.constantFrom('auto', 'on', 'off'),
+	mmap: fc.boolean(),
+	mlock: fc.boolean(),
+});
+
+test('whatever the command line allows can be drawn, in exactly the pane', () => {
+	fc.assert(
+		fc.property(anySettings, anySettings, fc.constantFrom(60, 80, 120, 200), fc.boolean(), (applied, moved, width, isFocused) => {
+			const isCompact = width < 80;
+			const height = isCompact && !isFocused ? 1 : isCompact ? 4 : 6;
+			const drawn = show({width, height, isCompact, isFocused, applied, plan: {...atRest, pending: moved}}).split('\n');
+			expect(drawn).toHaveLength(height);
+			for (const line of drawn) {
+				if (isCompact) expect(stringWidth(line)).toBeLessThanOrEqual(width);
+				else expect([stringWidth(line), line]).toEqual([width, expect.stringMatching(/[╮│╯]$/)]);
+			}
+		}),
+		{numRuns: 60},
+	);
+});
+
+test('a value that changes moves nothing beside it', () => {
+	const places = (settings: Settings) =>
+		show({width: 120, applied: settings, selected: 'gpuLayers'})
+			.split('\n')
+			.slice(2, 4)
+			.map(line => ['Context', 'KV K', ' V ', 'Batch', 'Threads', 'Flash', 'mmap', 'mlock'].map(label => line.indexOf(label)));
+	const short: Settings = {...baseSettings, contextSize: 512, batchSize: 32, threads: 1, flashAttention: 'on', mmap: true, mlock: true};
+	const long: Settings = {...baseSettings, contextSize: 1_048_576, cacheTypeK: 'q8_0', cacheTypeV: 'q4_0', batchSize: 4096, mmap: false};
+	expect(places(short)).toEqual(places(long));
+});
+
+test('at 80 columns every value of every setting can be seen, chosen or not', () => {
+	const longest: Settings = {...baseSettings, contextSize: 131_072, cacheTypeK: 'q8_0', cacheTypeV: 'q8_0', batchSize: 4096, threads: 128};
+	for (const selected of settingNames.filter(name => name !== 'cpuExpertLayers')) {
+		const drawn = show({applied: longest, selected});
+		for (const text of ['131,072', 'K   q8_0', 'V   q8_0', '4,096', '128', 'auto', 'on', 'off']) {
+			expect(drawn.replaceAll(/[◂▸]/g, ' ')).toContain(text);
+		}
+
+		expect([selected, drawn.match(/▸/g)?.length, drawn.includes('…')]).toEqual([selected, 2, false]);
+	}
+});
