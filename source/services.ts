@@ -190,11 +190,12 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const {applied, model} = engine.get();
 		if (!pending || !applied || !model) return;
 		try {
-			await vet(model, pending, ports.askCarefully);
-			if (pending.mlock) {
+			await plan.whileAsking(async () => {
+				await vet(model, pending, ports.askCarefully);
+				if (!pending.mlock) return;
 				const {weights} = await dryRun(model, pending);
 				checkMlock(pending, weights.ramBytes, await ports.mlockLimitBytes());
-			}
+			});
 		} catch (error) {
 			chat.note(describeError(error), 'error');
 			return;

@@ -20,7 +20,8 @@ export type PlanState = {
 	readonly budgets: Budgets;
 	/** What keeps the last fit from being better; forgotten when something else is moved. */
 	readonly binding: BindingLimit | undefined;
-	readonly isFitting: boolean;
+	/** The engine is being asked, and the user waits for it. */
+	readonly isAsking: boolean;
 	/** What would make the settings better; undefined: not asked since they changed. */
 	readonly advice: readonly Advice[] | 'asked' | undefined;
 };
@@ -53,7 +54,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		added: undefined,
 		budgets,
 		binding: undefined,
-		isFitting: false,
+		isAsking: false,
 		advice: undefined,
 	});
 	const change = (part: Partial<PlanState>) =>
@@ -164,10 +165,20 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		if (known) show(planOf({settings: now.settings, dryRun: known.dryRun, ...basis(now.facts)}), now.facts);
 	};
 
+	const whileAsking = async <T>(work: () => Promise<T>): Promise<T> => {
+		change({isAsking: true});
+		try {
+			return await work();
+		} finally {
+			change({isAsking: false});
+		}
+	};
+
 	const unsubscribeMonitor = monitor.subscribe(refresh);
 
 	return {
 		refresh,
+		whileAsking,
 		get: store.get,
 		subscribe: store.subscribe,
 		limits,
@@ -191,17 +202,14 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		async fit() {
 			const now = shown();
 			const bounds = limits();
-			if (!now || !bounds || bounds.gpuLayers === 0 || store.get().isFitting) return;
-			change({isFitting: true});
-			try {
+			if (!now || !bounds || bounds.gpuLayers === 0 || store.get().isAsking) return;
+			await whileAsking(async () => {
 				const hasBudget = store.get().budgets.vram !== undefined;
 				const {plan, bindingLimit} = await fitLayers({settings: now.settings, layers: bounds.gpuLayers, hasBudget}, settings =>
 					planFor(now.facts, settings),
 				);
 				if (shown()?.facts === now.facts) setPending(plan.settings, bindingLimit);
-			} finally {
-				change({isFitting: false});
-			}
+			});
 		},
 		/** Computes what would make the settings better; some ten dry runs. */
 		async advise(): Promise<readonly Advice[]> {

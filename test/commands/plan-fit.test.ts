@@ -73,7 +73,7 @@ test('with few questions, since each takes half a second', async () => {
 		300,
 	);
 	const {plan} = await fitLayersSoon(wishes, planFor);
-	expect(plan.settings.gpuLayers).toBe(21);
+	expect(plan.settings.gpuLayers).toBe(22);
 	expect(asked.size).toBeLessThanOrEqual(5);
 });
 

@@ -188,7 +188,7 @@ describe('fit', () => {
 		const {plan, pending} = await loaded();
 		await plan.fit();
 		expect([pending(), plan.get().plan?.verdict]).toEqual([{...baseSettings, gpuLayers: 21}, 'fits']);
-		expect(plan.get()).toMatchObject({isFitting: false, binding: {limit: 'VRAM', next: 22}});
+		expect(plan.get()).toMatchObject({isAsking: false, binding: {limit: 'VRAM', next: 22}});
 		plan.move('gpuLayers', 'less');
 		expect(plan.get().binding).toBeUndefined();
 	});
@@ -204,6 +204,6 @@ describe('fit', () => {
 	test('without a device there is nothing to fit', async () => {
 		const {plan, pending} = await loaded({device: cpuDevice});
 		await plan.fit();
-		expect([pending(), plan.get().isFitting]).toEqual([undefined, false]);
+		expect([pending(), plan.get().isAsking]).toEqual([undefined, false]);
 	});
 });

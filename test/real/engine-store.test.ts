@@ -12,22 +12,23 @@ let folder: string;
 let store: EngineStore;
 let calls: string[];
 
+// One for all tests: of several in one process some write llama.cpp's log to stderr (node-llama-cpp 3.22.1).
 beforeAll(() => {
 	folder = mkdtempSync(join(tmpdir(), 'vramble-store-'));
+	({store, calls} = createRecordedStore(folder, 'off'));
 });
 
-afterAll(() => rmSync(folder, {recursive: true}));
-
 beforeEach(async () => {
-	({store, calls} = createRecordedStore(folder, 'off'));
 	expect(await store.load(await factsOf(guidePath), wanted, nobody)).toEqual({ok: true});
 	await askStore(store, 'what is vramble?');
 	calls.length = 0;
 });
 
-afterEach(async () => {
+afterEach(() => expect(readdirSync(folder)).toEqual([]));
+
+afterAll(async () => {
 	await store.dispose();
-	expect(readdirSync(folder)).toEqual([]);
+	rmSync(folder, {recursive: true});
 });
 
 const applied = (): Settings => {
@@ -43,13 +44,20 @@ test.each([
 	['context size', {contextSize: 2048}],
 	['batch size', {batchSize: 64}],
 	['threads', {threads: 2}],
-	['flash attention', {flashAttention: 'off'}],
 ] as const)('another %s takes the context alone, and the evaluated state comes back', async (_what, change) => {
 	const {contextUsed} = store.get();
 	expect(await store.apply({...applied(), ...change})).toEqual({ok: true});
 	expect(calls).toEqual(['saveState', 'freeContext', 'createContext', 'restoreState']);
 	expect(applied()).toMatchObject(change);
 	expect(store.get().contextUsed).toBe(contextUsed);
+	expect((await askStore(store, 'What is a GGUF file?')).prompt.tokens).toBeLessThan(fewTokens);
+});
+
+test('without flash attention the cache is laid out otherwise: the conversation is evaluated again', async () => {
+	const {contextUsed} = store.get();
+	expect(await store.apply({...applied(), flashAttention: 'off'})).toEqual({ok: true});
+	expect(calls.at(-1)).toBe('replay');
+	expect(store.get().contextUsed).toBeGreaterThan(contextUsed - 10);
 	expect((await askStore(store, 'What is a GGUF file?')).prompt.tokens).toBeLessThan(fewTokens);
 });
 
@@ -65,6 +73,7 @@ test('what is refused changes nothing', async () => {
 	const before = store.get();
 	const outcome = await store.apply({...applied(), cacheTypeV: 'q8_0', flashAttention: 'off'});
 	expect(outcome).toMatchObject({ok: false, failure: {code: 'unsupported', why: 'A quantized V cache needs flash attention.'}});
+	expect(calls).toEqual(['saveState', 'freeContext', 'createContext', 'freeContext', 'createContext', 'restoreState']);
 	expect(store.get()).toEqual(before);
 	expect((await askStore(store, 'What is a GGUF file?')).prompt.tokens).toBeLessThan(fewTokens);
 });

@@ -77,7 +77,7 @@ const BudgetField = ({onBudget}: Pick<TunerViewProps, 'onBudget'>) => {
 const StatusLine = ({
 	settings,
 	applied,
-	plan: {pending, plan, binding, budgets, isFitting},
+	plan: {pending, plan, binding, budgets, isAsking},
 	limits,
 	mode,
 }: TunerViewProps & {settings: Settings; applied: Settings}) => {
@@ -94,7 +94,7 @@ const StatusLine = ({
 	const [warning] = limits ? warningsOf(settings, limits) : [];
 	const text = plan && planText(plan, budgets.vram !== undefined, approximately);
 	const color = text && {fits: theme.fits, tight: theme.tight, paging: theme.danger, 'does not fit': theme.danger}[text.verdict];
-	const remark = isFitting ? 'fitting …' : (warning ?? (binding ? bindingText(binding) : ''));
+	const remark = isAsking ? 'asking the engine …' : (warning ?? (binding ? bindingText(binding) : ''));
 	return (
 		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>
 			<Text wrap="truncate" color={theme.dim}>

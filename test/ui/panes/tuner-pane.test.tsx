@@ -15,7 +15,7 @@ const atRest: TunerViewProps['plan'] = {
 	added: undefined,
 	budgets: {vram: undefined, ram: undefined},
 	binding: undefined,
-	isFitting: false,
+	isAsking: false,
 	advice: undefined,
 };
 

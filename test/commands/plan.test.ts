@@ -1,0 +1,355 @@
+import {PassThrough} from 'node:stream';
+import {describe, expect, test} from 'vitest';
+import {readArguments} from '../../source/commands/flags.js';
+import {toOptions} from '../../source/commands/options.js';
+import {plan} from '../../source/commands/plan.js';
+import {EngineError} from '../../source/engine/engine-errors.js';
+import type {Engine, ModelFacts} from '../../source/engine/types.js';
+import type {Speeds} from '../../source/planner/types.js';
+import {cpuDevice, createFakeEngine, gib} from '../support/fake-engine.js';
+import {bigModel} from '../support/fake-services.js';
+
+const collect = () => {
+	const stream = new PassThrough({encoding: 'utf8'});
+	let text = '';
+	stream.on('data', chunk => {
+		text += chunk;
+	});
+	return {stream, text: () => text};
+};
+
+type Scene = {
+	readonly fake?: ReturnType<typeof createFakeEngine>;
+	readonly model?: Partial<ModelFacts>;
+	readonly dryRun?: Engine['dryRun'];
+	readonly speeds?: Speeds;
+	readonly mlockLimitBytes?: number;
+	readonly signal?: AbortSignal;
+};
+
+/** A card of 12 GiB of which others hold 1, and 64 GiB of RAM of which they hold 4. */
+const run = async (argv: readonly string[], {fake = createFakeEngine(), ...scene}: Scene = {}) => {
+	const {given, positional} = readArguments(['plan', 'big.gguf', ...argv]);
+	const [stdout, stderr] = [collect(), collect()];
+	const memory = async () => {
+		const read = await fake.engine.memory();
+		return {...read, ownVramBytes: 0, vram: read.vram && {...read.vram, usedBytes: gib}};
+	};
+	const code = await plan(
+		toOptions(given, positional),
+		{facts: {...bigModel, ...scene.model}, tensors: []},
+		{
+			engine: {start: fake.engine.start, memory, dryRun: scene.dryRun ?? fake.engine.dryRun},
+			ramAndSwap: async () => ({
+				ram: {totalBytes: 64 * gib, usedBytes: 4 * gib, availableBytes: 60 * gib},
+				swap: {totalBytes: 0, usedBytes: 0},
+			}),
+			processMemory: async () => undefined,
+			speeds: async () => scene.speeds ?? {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 40e9, overheadMs: 0.5},
+			driverBytes: async () => 0.25 * gib,
+			mlockLimitBytes: async () => scene.mlockLimitBytes,
+			threads: 4,
+			stdout: stdout.stream,
+			stderr: stderr.stream,
+			signal: scene.signal ?? new AbortController().signal,
+		},
+	);
+	return {code, stdout: stdout.text(), stderr: stderr.text(), calls: fake.calls};
+};
+
+const json = async (argv: readonly string[], scene?: Scene) => {
+	const {stdout, ...rest} = await run(['--json', ...argv], scene);
+	const lines = stdout
+		.trimEnd()
+		.split('\n')
+		.map(line => JSON.parse(line));
+	return {...rest, lines, first: lines[0]};
+};
+
+type JsonPlan = {readonly gpuLayers: number; readonly verdict: string; readonly recommended: boolean};
+const recommended = ({plans}: {readonly plans: readonly JsonPlan[]}) => plans.filter(one => one.recommended).map(one => one.gpuLayers);
+
+describe('as text', () => {
+	test('a table from no layer to all, the recommended row marked, what binds, the largest context', async () => {
+		const {code, stdout, stderr, calls} = await run([]);
+		expect({code, stderr}).toEqual({code: 0, stderr: ''});
+		expect(calls).not.toContain('loadModel');
+		// How fast is the planner's business.
+		expect(
+			stdout
+				.replaceAll(/≈ \d\.\d\d/g, '≈ #.##')
+				.split('\n')
+				.slice(0, 15),
+		).toEqual([
+			'big · llama · Q4_K_M · 81 layers · 42.5 GB',
+			'VRAM 12.0 GiB, 11.0 GiB free  (CUDA, RTX 3060)',
+			'RAM  64.0 GiB, 60.0 GiB free',
+			'KV cache f16 · batch 512 · flash attention auto · weights mapped from the file',
+			'',
+			'   layers      VRAM       RAM  context   tok/s  verdict',
+			'        0     0 MiB  42.5 GiB    8,192  ≈ #.##  fits',
+			'       14   7.6 GiB  35.2 GiB    8,192  ≈ #.##  fits',
+			'▸      20  10.7 GiB  32.0 GiB    8,192  ≈ #.##  fits',
+			'       27  14.4 GiB  28.3 GiB    8,192  ≈ #.##  does not fit (VRAM)',
+			'       41  21.8 GiB  21.0 GiB    8,192  ≈ #.##  does not fit (VRAM)',
+			'       54  28.6 GiB  14.2 GiB    8,192  ≈ #.##  does not fit (VRAM)',
+			'       68  35.9 GiB   6.8 GiB    8,192  ≈ #.##  does not fit (VRAM)',
+			'       81  42.8 GiB     0 MiB    8,192  ≈ #.##  does not fit (VRAM)',
+			'',
+		]);
+		expect(stdout).toContain('▸ recommended: most layers that the VRAM takes.\nVRAM binds: 20 layers; the 21st needs ');
+		expect(stdout).toContain('Largest context with 20 layers: 8,192 tokens, what the model was trained\nfor.');
+	});
+
+	test('no line is wider than 80 cells, and nothing but text', async () => {
+		for (const argv of [[], ['-c', '1000000', '--mlock'], ['--vram', '8G,12G,24G,48G,80G'], ['-ngl', '5']]) {
+			const {stdout} = await run(argv, {mlockLimitBytes: 8 * 1024 ** 2});
+			for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+			expect(stdout).toMatch(/^[\P{Cc}\n]*$/u);
+		}
+	});
+
+	test('nothing but ASCII where it is asked for', async () => {
+		for (const argv of [['--ascii'], ['--ascii', '--vram', '8G,24G']]) {
+			const {stdout} = await run(argv);
+			expect(stdout).toMatch(/^[\x20-\x7E\n]*$/);
+		}
+	});
+
+	test('without a GPU: it says so, and plans without layers', async () => {
+		const {stdout} = await run([], {fake: createFakeEngine({device: cpuDevice})});
+		expect(stdout).toContain('There is no GPU that llama.cpp can use here: all layers stay on the CPU.');
+		expect(stdout).toMatch(/▸ {6} 0 {5}— {2}42\.5 GiB {4}8,192 {2}≈ \d\.\d\d {2}fits\n\nLargest context without GPU layers: /);
+		expect(stdout).not.toContain('binds');
+	});
+
+	test('what does not fit is not recommended', async () => {
+		const {stdout} = await run(['--ram', '1G', '--no-mmap', '-c', '2048']);
+		expect(stdout).not.toContain('▸');
+		expect(stdout).toMatch(/RAM binds: [\d.]+ GiB more of it would be needed\./);
+		expect(stdout).toContain('weights copied into RAM');
+	});
+
+	test('several cards side by side', async () => {
+		const {stdout} = await run(['--vram', '8G', '--vram', '24G,48G', '--gpu-bandwidth', '360', '--ram-bandwidth', '80']);
+		const rows = stdout.split('\n').filter(line => / {2}fits$/.test(line));
+		expect(rows.map(row => row.trim().split(/ {2,}/).slice(0, 2))).toEqual([
+			['8.0 GiB', expect.stringMatching(/^1\d$/)],
+			['24.0 GiB', expect.stringMatching(/^4\d$/)],
+			['48.0 GiB', '81'],
+		]);
+		expect(stdout).toMatch(/\n8\.0 GiB: VRAM binds: 1\d layers; the 1\dth needs /);
+	});
+});
+
+describe('--json', () => {
+	test('what scripts rely on', async () => {
+		const {code, first, lines} = await json([]);
+		expect(code).toBe(0);
+		expect(lines).toHaveLength(1);
+		expect(Object.keys(first)).toEqual(['schema', 'exact', 'model', 'devices', 'ram', 'plans', 'bindingLimit', 'largestContext', 'advice']);
+		expect(first).toMatchObject({
+			schema: 1,
+			exact: true,
+			model: {
+				path: '/models/big-Q4_K_M.gguf',
+				name: 'big',
+				architecture: 'llama',
+				sizeBytes: 42.5e9,
+				layers: 81,
+				expertLayers: 0,
+				trainedContext: 8192,
+			},
+			devices: [{name: 'RTX 3060', backend: 'cuda', totalBytes: 12 * gib, freeBytes: 11 * gib, budgetBytes: null}],
+			ram: {totalBytes: 64 * gib, availableBytes: 60 * gib, budgetBytes: null},
+			bindingLimit: {limit: 'VRAM', nextGpuLayers: 21, missingBytes: expect.any(Number)},
+			largestContext: 8192,
+		});
+		expect(recommended(first)).toEqual([20]);
+		expect(first.plans.map((one: JsonPlan) => one.gpuLayers)).toEqual([0, 14, 20, 27, 41, 54, 68, 81]);
+		expect(Object.keys(first.plans[0])).toEqual([
+			'gpuLayers',
+			'cpuExpertLayers',
+			'contextSize',
+			'cacheTypeK',
+			'cacheTypeV',
+			'batchSize',
+			'vramBytes',
+			'ramBytes',
+			'breakdown',
+			'tokensPerSecond',
+			'promptTokensPerSecond',
+			'verdict',
+			'recommended',
+		]);
+		for (const {vramBytes, ramBytes, breakdown} of first.plans) {
+			const sum = (part: Readonly<Record<string, number>>) => Object.values(part).reduce((all, bytes) => all + bytes, 0);
+			expect(Math.abs(sum(breakdown.vram) - vramBytes)).toBeLessThan(4);
+			expect(Math.abs(sum(breakdown.ram) - ramBytes)).toBeLessThan(4);
+			expect(Number.isInteger(vramBytes) && Number.isInteger(breakdown.vram.cache)).toBe(true);
+		}
+
+		expect(first.plans[0].breakdown.vram.driver).toBe(0);
+		expect(first.plans[1].breakdown.vram.driver).toBe(0.25 * gib);
+	});
+
+	test('null for what is not known', async () => {
+		const {first} = await json(['--vram', '24G'], {model: {trainedContext: undefined}});
+		expect(first.model.trainedContext).toBeNull();
+		expect(first.devices).toEqual([{name: null, backend: null, totalBytes: 24 * gib, freeBytes: 24 * gib, budgetBytes: null}]);
+		expect(first.plans.at(-1)).toMatchObject({tokensPerSecond: null, promptTokensPerSecond: null});
+	});
+
+	test('exactly that plan where the layers are given', async () => {
+		const {first} = await json(['-ngl', '5', '-c', '2048', '-ctk', 'q8_0', '-ctv', 'q4_0', '-b', '256', '-fa', 'on']);
+		expect(first.plans).toHaveLength(1);
+		expect(first.plans[0]).toMatchObject({
+			gpuLayers: 5,
+			contextSize: 2048,
+			cacheTypeK: 'q8_0',
+			cacheTypeV: 'q4_0',
+			batchSize: 256,
+			verdict: 'fits',
+			recommended: false,
+		});
+		expect((await json(['-ngl', 'all'])).first.plans).toMatchObject([{gpuLayers: 81, verdict: 'does not fit'}]);
+		expect((await json(['-ngl', '5'], {fake: createFakeEngine({device: cpuDevice})})).first.plans).toMatchObject([{gpuLayers: 0}]);
+	});
+
+	test('a size that the card has is a budget on it, and kept to the byte', async () => {
+		const {first} = await json(['--vram', '8G']);
+		expect(first.devices).toMatchObject([{totalBytes: 12 * gib, budgetBytes: 8 * gib}]);
+		const chosen = first.plans.find((one: JsonPlan) => one.recommended);
+		expect(chosen.gpuLayers).toBe(14);
+		expect(chosen.vramBytes).toBeLessThanOrEqual(8 * gib);
+		expect(first.bindingLimit.nextGpuLayers).toBe(15);
+	});
+
+	test('one line for each card', async () => {
+		const {lines} = await json(['--vram', '8G,24G,48G']);
+		expect(lines.map(line => line.devices[0].totalBytes)).toEqual([8 * gib, 24 * gib, 48 * gib]);
+		expect(lines.map(line => recommended(line)[0])).toEqual([14, 44, 81]);
+	});
+});
+
+describe('a card that is not here', () => {
+	/** Without a device llama.cpp counts layers on a GPU twice or not at all. */
+	const nonsense: Engine['dryRun'] = async ({settings}) => ({
+		exact: true,
+		weights: {vramBytes: settings.gpuLayers > 0 ? 39 * gib : 0, ramBytes: 40 * gib},
+		context: {vramBytes: 0, ramBytes: settings.contextSize * 320 * 1024 + 0.3 * gib},
+		compute: {vramBytes: 0, ramBytes: 0.3 * gib},
+	});
+	const elsewhere = {fake: createFakeEngine({device: cpuDevice}), dryRun: nonsense};
+
+	test('is planned by the sizes of the layers, and says that it is not exact', async () => {
+		const {first} = await json(['--vram', '12G', '--ram', '64G', '--gpu-bandwidth', '360', '--ram-bandwidth', '80'], elsewhere);
+		expect(first.exact).toBe(false);
+		const bytes = first.plans.map(({vramBytes}: {vramBytes: number}) => vramBytes);
+		expect(bytes).toEqual([...bytes].sort((a: number, b: number) => a - b));
+		// 0.52 GB of weights and 1/80 of 2.5 GiB of cache for each block.
+		const [none, , , , , , , all] = first.plans;
+		expect(all.breakdown.vram.weights / 1e9).toBeCloseTo(0.5 + 80 * 0.52, 1);
+		expect(all.breakdown.vram.cache / gib).toBeCloseTo(2.5, 1);
+		expect(none.breakdown.vram).toMatchObject({weights: 0, cache: 0});
+		expect(recommended(first)).toEqual([22]);
+		expect(first.plans.every(({tokensPerSecond}: {tokensPerSecond: number}) => tokensPerSecond > 0)).toBe(true);
+	});
+
+	test('≈ in the text, and why', async () => {
+		const {stdout} = await run(['--vram', '12G'], elsewhere);
+		expect(stdout).toContain('≈ VRAM and RAM: from the sizes of tensors, because there is no such card here to\nask llama.cpp about.');
+		expect(stdout).toContain('--gpu-bandwidth 360');
+		expect(stdout).toMatch(/▸ +22 +≈ 1\d\.\d GiB +≈ \d\d\.\d GiB +8,192 +— {2}fits/);
+	});
+
+	test('the engine is asked where it can tell', async () => {
+		const {first} = await json(['--vram', '24G'], {
+			async dryRun({settings}) {
+				const share = settings.gpuLayers / 81;
+				return {
+					exact: true,
+					weights: {vramBytes: 42.1e9 * share, ramBytes: 42.1e9 * (1 - share)},
+					context: {vramBytes: gib * share, ramBytes: gib * (1 - share)},
+					compute: undefined,
+				};
+			},
+		});
+		expect(first.exact).toBe(true);
+	});
+});
+
+describe('--print-command', () => {
+	test('one line for a shell', async () => {
+		const {code, stdout, stderr} = await run(['--print-command', '-t', '6']);
+		expect({code, stderr}).toEqual({code: 0, stderr: ''});
+		expect(stdout).toBe(
+			'llama-server --model /models/big-Q4_K_M.gguf --gpu-layers 20 --ctx-size 8192 --cache-type-k f16 --cache-type-v f16 ' +
+				'--batch-size 512 --ubatch-size 512 --flash-attn auto --threads 6 --parallel 1\n',
+		);
+	});
+
+	test('doubts stand beside it', async () => {
+		const {stdout, stderr} = await run(['--print-command', '-ngl', 'all', '--mlock', '-c', '9000'], {mlockLimitBytes: 8 * 1024 ** 2});
+		expect(stdout).toMatch(/^llama-server [^\n]*\n$/);
+		expect(stderr).toContain('vramble: The model was trained for 8,192 tokens of context.\n');
+		expect(stderr).toContain('vramble: These settings: does not fit (VRAM).\n');
+		const locked = await run(['--print-command', '--mlock'], {mlockLimitBytes: 8 * 1024 ** 2});
+		expect(locked.stderr).toMatch(/^vramble: The weights cannot be locked in RAM: they take [\d.]+ GiB of it\. .*8\.0 MiB \(ulimit -l\)/);
+	});
+});
+
+describe('what goes wrong', () => {
+	test('a share of a card that is not here is wrong usage', async () => {
+		const {code, stdout, stderr} = await run(['--vram', '90%'], {fake: createFakeEngine({device: cpuDevice})});
+		expect({code, stdout}).toEqual({code: 2, stdout: ''});
+		expect(stderr).toMatch(/^vramble: --vram takes a share only of what this machine has/);
+	});
+
+	test('no backend, and a model that the engine cannot load, end with 1', async () => {
+		const refused = await run([], {fake: createFakeEngine({refuse: verb => (verb === 'start' ? 'no-backend' : undefined)})});
+		expect(refused).toMatchObject({code: 1, stdout: '', stderr: 'vramble: No: start. It was told to.\n'});
+		const broken = await run([], {
+			async dryRun() {
+				throw new EngineError('bad-model', 'llama.cpp cannot load this model.', {why: 'A tensor is missing.'});
+			},
+		});
+		expect(broken).toMatchObject({code: 1, stdout: '', stderr: 'vramble: llama.cpp cannot load this model. A tensor is missing.\n'});
+	});
+
+	test('interrupted it ends with 130 and says nothing', async () => {
+		const controller = new AbortController();
+		const {engine} = createFakeEngine();
+		const ended = await run([], {
+			signal: controller.signal,
+			async dryRun(request) {
+				controller.abort();
+				return engine.dryRun(request);
+			},
+		});
+		expect(ended).toMatchObject({code: 130, stdout: '', stderr: ''});
+	});
+
+	test('contexts that the engine cannot make are too large, not the end', async () => {
+		const {engine} = createFakeEngine();
+		const {stdout, code} = await run(['-ngl', '1', '-c', '4096'], {
+			model: {trainedContext: 131_072},
+			async dryRun(request) {
+				if (request.settings.contextSize > 40_000) throw new EngineError('failed', 'llama.cpp gave up on these settings.');
+				return engine.dryRun(request);
+			},
+		});
+		expect(code).toBe(0);
+		expect(stdout).toContain('Largest context with 1 layer: 32,768 tokens; the device cannot hold 49,152.');
+	});
+
+	test('a rough formula says that it is one; one that answers with less than nothing is not believed', async () => {
+		const {engine} = createFakeEngine();
+		const rough = await run(['-ngl', '5'], {dryRun: async request => ({...(await engine.dryRun(request)), exact: false})});
+		expect(rough.stdout).toContain('≈ VRAM and RAM: llama.cpp could not simulate this, a rough formula answered.');
+		const negative = await run(['-ngl', '5'], {
+			dryRun: async request => ({...(await engine.dryRun(request)), context: {vramBytes: 0, ramBytes: -1}}),
+		});
+		expect(negative).toMatchObject({code: 1, stdout: ''});
+	});
+});
