@@ -56,16 +56,17 @@ export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) 
 			return <Text wrap="truncate">{`too small: needs ${smallest.columns} x ${smallest.rows}, has ${columns} x ${rows}`}</Text>;
 		}
 
-		if (app.screen === 'help') return <HelpScreen width={columns} height={rows - 1} onClose={close} />;
+		if (app.screen === 'help') return <HelpScreen width={columns} height={rows - 1} isLeaving={app.isLeaving} onClose={close} />;
 		if (app.screen === 'models') {
 			return (
 				<ModelsScreen
 					width={columns}
 					height={rows - 1}
 					asksToKeep={services.chat.get().messages.some(({role, state}) => role === 'assistant' && state !== 'failed')}
+					isLeaving={app.isLeaving}
 					onClose={close}
 					onOpen={(path, keepConversation) => {
-						close();
+						dispatch({type: 'modelChosen'});
 						void services.open(path, {keepConversation});
 					}}
 				/>

@@ -219,7 +219,11 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		apply,
 		copyAnswer() {
 			const answer = chat.get().messages.findLast(({role}) => role === 'assistant');
-			if (!answer) return;
+			if (!answer || answer.text === '') {
+				chat.note('There is no answer to copy yet.');
+				return;
+			}
+
 			ports.copy(answer.text);
 			chat.note('The last answer was sent to your clipboard.');
 		},

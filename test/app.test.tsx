@@ -125,7 +125,7 @@ describe.each(sizes)('%i x %i', (columns, rows) => {
 	test('a setting is moved and applied', async () => {
 		await using screen = await open(size);
 		await screen.press('tab', 'right');
-		await screen.waitForText(/▸ GPU layers +◂ +13 \/ 81 ▸/);
+		await screen.waitForText(/▸ *GPU layers +◂ *13 \/ 81 *▸/);
 		await screen.waitForText('was 12');
 		await screen.waitForText('full reload');
 		expectWhole(screen);
@@ -136,8 +136,7 @@ describe.each(sizes)('%i x %i', (columns, rows) => {
 		expectWhole(screen);
 	});
 
-	// Known: at 60 columns the fields are wider than the screen and squeeze each other's values away.
-	(columns < 80 ? test.fails : test)('every setting can be seen', async () => {
+	test('every setting can be seen', async () => {
 		await using screen = await open(size);
 		await screen.press('tab');
 		await screen.waitForText('nothing to do');
@@ -530,8 +529,7 @@ describe('models', () => {
 		await screen.waitForText('broken.gguf is cut off.');
 	});
 
-	// Known: ink-text-input takes Ctrl+L for the letter l.
-	test.fails('control keys are not letters of the filter', async () => {
+	test('control keys are not letters of the filter', async () => {
 		await using screen = await open();
 		await screen.press('ctrlO');
 		await screen.waitForText('▸ big');

@@ -40,7 +40,12 @@ export const createProcessEngine = (script: URL): Pick<Engine, 'start' | 'memory
 	let request: Parameters<Engine['start']>[0] | undefined;
 
 	const open = (): Engine => {
-		const opened = fork(script, {serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc']});
+		const opened = fork(script, {
+			serialization: 'advanced',
+			stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+			// Nobody reads it, and it costs 1.5 s.
+			env: {...process.env, GGML_NO_BACKTRACE: '1'},
+		});
 		child = opened;
 		let written = '';
 		opened.stderr?.setEncoding('utf8').on('data', (text: string) => {

@@ -2,8 +2,12 @@ import {type SettingName, settingNames} from '../planner/settings.js';
 
 export type TunerMode = 'settings' | 'breakdown' | 'advice' | 'budget' | 'asking';
 
+type Screen = 'main' | 'models' | 'help';
+
 export type AppState = {
-	readonly screen: 'main' | 'models' | 'help';
+	readonly screen: Screen;
+	/** What comes back when it is closed. */
+	readonly under: Screen;
 	readonly focus: 'chat' | 'tuner';
 	/** The setting that the tuner's keys move. */
 	readonly selected: SettingName;
@@ -18,11 +22,13 @@ export type AppEvent =
 	| {readonly type: 'settingChosen'; readonly by: 1 | -1}
 	| {readonly type: 'screenOpened'; readonly screen: 'models' | 'help'}
 	| {readonly type: 'screenClosed'}
+	| {readonly type: 'modelChosen'}
 	| {readonly type: 'tunerTurned'; readonly to: TunerMode}
 	| {readonly type: 'leaving'; readonly isLeaving: boolean};
 
 export const createAppState = (screen: AppState['screen']): AppState => ({
 	screen,
+	under: 'main',
 	focus: 'chat',
 	selected: 'gpuLayers',
 	tuner: 'settings',
@@ -40,9 +46,13 @@ export const appReducer = (state: AppState, event: AppEvent): AppState => {
 		}
 
 		case 'screenOpened':
-			return {...state, screen: event.screen};
+			return event.screen === state.screen
+				? state
+				: {...state, screen: event.screen, under: state.screen === 'help' ? state.under : state.screen};
 		case 'screenClosed':
-			return {...state, screen: 'main', focus: 'chat'};
+			return {...state, screen: state.screen === 'help' ? state.under : 'main', under: 'main'};
+		case 'modelChosen':
+			return {...state, screen: 'main', under: 'main', focus: 'chat'};
 		case 'tunerTurned':
 			return event.to === state.tuner ? state : {...state, tuner: event.to};
 		case 'leaving':

@@ -160,6 +160,55 @@ describe('wrong usage', () => {
 	});
 });
 
+describe('budgets and other machines', () => {
+	const gib = 1024 ** 3;
+
+	test('budgets of the screen and of an answer', () => {
+		expect(read().budgets).toEqual({vram: undefined, ram: undefined});
+		expect(read('x.gguf', '--vram', '11.5G', '--ram=50%').budgets).toEqual({vram: {bytes: 11.5 * gib}, ram: {ratio: 0.5}});
+		expect(read('x.gguf', '--vram', '90 %').budgets.vram).toEqual({ratio: 0.9});
+	});
+
+	test('plan: its model, several cards, bandwidths in bytes', () => {
+		expect(read('plan')).toMatchObject({command: 'plan', model: undefined});
+		expect(read('plan', 'x.gguf', '--vram', '8G,12G', '--vram', '24G', '--ram', '64G').plan).toEqual({
+			vram: [{bytes: 8 * gib}, {bytes: 12 * gib}, {bytes: 24 * gib}],
+			ram: {bytes: 64 * gib},
+			gpuBytesPerSecond: undefined,
+			ramBytesPerSecond: undefined,
+			printCommand: false,
+		});
+		expect(read('--gpu-bandwidth', '360', '--ram-bandwidth=51.2', '--print-command', 'plan', 'x.gguf')).toMatchObject({
+			command: 'plan',
+			model: 'x.gguf',
+			plan: {gpuBytesPerSecond: 360e9, ramBytesPerSecond: 51.2e9, printCommand: true},
+		});
+		expect(read('./plan')).toMatchObject({command: undefined, model: './plan'});
+	});
+
+	test.each<[readonly string[], string]>([
+		[['--vram', '12'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "12".'],
+		[['--vram', 'much'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "much".'],
+		[['--ram', '0G'], '--ram takes a size with its unit, such as 11.5G, 11500M or 90%, not "0G".'],
+		[['--ram', '110%'], '--ram takes a size with its unit, such as 11.5G, 11500M or 90%, not "110%".'],
+		[['--vram', '-1G'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "-1G".'],
+		[['--vram'], '--vram needs a value: SIZE.'],
+		[['x.gguf', '--vram', '8G,12G'], '--vram takes one size, not 2.'],
+		[['plan', '--vram', '8G,'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "".'],
+		[['plan', '--ram', '8G,16G'], '--ram takes one size, not 2.'],
+		[['plan', '--vram', '1G,2G,3G,4G,5G,6G,7G,8G,9G'], '--vram takes at most 8 sizes, not 9.'],
+		[['plan', '--gpu-bandwidth', 'fast'], '--gpu-bandwidth takes a number from 0.1 to 1000000, not "fast".'],
+		[['plan', '--ram-bandwidth', '0'], '--ram-bandwidth takes a number from 0.1 to 1000000, not "0".'],
+		[['x.gguf', '--gpu-bandwidth', '360'], '--gpu-bandwidth belongs to vramble plan.'],
+		[['x.gguf', '--print-command'], '--print-command belongs to vramble plan.'],
+		[['plan', 'x.gguf', '-p', 'hi'], 'vramble plan loads nothing, so it cannot answer -p.'],
+		[['plan', '--json', '--print-command'], '--json and --print-command: one of them, please.'],
+		[['plan', 'a.gguf', 'b.gguf'], 'One model at a time: what is "b.gguf"?'],
+	])('%j', (argv, message) => {
+		expect(complaint(...argv)).toBe(message);
+	});
+});
+
 test('the help lists every flag with its short name, and the exit codes', () => {
 	const help = helpText();
 	for (const {names} of flags) {

@@ -15,7 +15,7 @@ test('the same settings in the words of llama-server', () => {
 
 test('what is not the default is said', () => {
 	expect(command({}, {threads: 6})).toContain(' --threads 6 ');
-	expect(command({}, {gpu: 'off'})).toContain(' --device none ');
+	expect(command({gpuLayers: 0}, {gpu: 'off'})).toContain(' --device none ');
 	expect(command({cpuExpertLayers: 30})).toContain(' --gpu-layers 12 --n-cpu-moe 30 ');
 	expect(command({mmap: false})).toMatch(/ --load-mode none$/);
 	expect(command({mmap: false, mlock: true})).toMatch(/ --load-mode mlock$/);

@@ -1,5 +1,4 @@
 import {Box, Text} from 'ink';
-import TextInput from 'ink-text-input';
 import {type ReactNode, useState} from 'react';
 import type {Settings} from '../../engine/types.js';
 import {count} from '../../lib/format.js';
@@ -10,6 +9,7 @@ import {bindingText, planText} from '../../planner/plan-words.js';
 import {type Limits, type SettingName, stepBetween, warningsOf} from '../../planner/settings.js';
 import type {Machine} from '../../planner/types.js';
 import type {TunerMode} from '../app-reducer.js';
+import {LineInput} from '../components/line-input.js';
 import {Pane} from '../components/pane.js';
 import {useServices} from '../services-context.js';
 import {useTheme} from '../theme.js';
@@ -56,7 +56,7 @@ const BudgetField = ({onBudget}: Pick<TunerViewProps, 'onBudget'>) => {
 	return (
 		<Box height={1} paddingLeft={2}>
 			<Text color={theme.accent}>VRAM budget </Text>
-			<TextInput
+			<LineInput
 				value={text}
 				placeholder="11.5G, 11500M or 90%; empty: none"
 				onChange={value => {

@@ -50,26 +50,30 @@ type FieldProps = {
 	readonly isPending: boolean;
 	readonly isSelected: boolean;
 	readonly isFirst: boolean;
+	/** Below 80 columns: one cell where there are two. */
+	readonly isNarrow: boolean;
 	readonly suffix?: string;
 };
 
-const Field = ({name, settings, isPending, isSelected, isFirst, suffix = ''}: FieldProps) => {
+const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, suffix = ''}: FieldProps) => {
 	const theme = useTheme();
 	const {selected, left, right} = theme.glyphs;
-	const label = isFirst ? labels[name].padEnd(10) : labels[name];
+	const gap = isNarrow ? '' : ' ';
+	const label = isFirst && !isNarrow ? labels[name].padEnd(10) : labels[name];
+	const width = isNarrow && name === 'threads' ? 3 : valueWidths[name];
 	return (
 		<Text wrap="truncate">
-			<Text color={theme.accent}>{isSelected ? `${selected} ` : '  '}</Text>
+			<Text color={theme.accent}>{isSelected ? `${selected}${gap}` : ` ${gap}`}</Text>
 			<Text bold={isSelected} color={isSelected ? theme.text : theme.dim}>
 				{`${label} `}
 			</Text>
-			<Text color={theme.accent}>{isSelected ? `${left} ` : '  '}</Text>
+			<Text color={theme.accent}>{isSelected ? `${left}${gap}` : ` ${gap}`}</Text>
 			<Text bold={isPending} color={isPending ? theme.pending : theme.text}>
-				{valueText(settings, name).padStart(isFirst ? valueWidths[name] : 0)}
+				{valueText(settings, name).padStart(isFirst ? width : 0)}
 			</Text>
 			<Text color={theme.dim}>{suffix}</Text>
-			<Text color={theme.accent}>{isSelected ? ` ${right}` : '  '}</Text>
-			{isFirst ? '' : ''.padEnd(valueWidths[name] - valueText(settings, name).length)}
+			<Text color={theme.accent}>{isSelected ? `${gap}${right}` : `${gap} `}</Text>
+			{isFirst ? '' : ''.padEnd(width - valueText(settings, name).length)}
 		</Text>
 	);
 };
@@ -118,6 +122,7 @@ export const TunerSettings = ({settings, applied, limits, selected, width}: Tune
 					isPending={settings[name] !== applied[name]}
 					isSelected={name === selected}
 					isFirst={index === 0}
+					isNarrow={width < 80}
 					suffix={isLayers(name) ? ` / ${layers}` : ''}
 				/>
 			))}

@@ -5,7 +5,7 @@ import {Pane} from '../components/pane.js';
 import {type Binding, chatKeys, globalKeys, tunerKeys} from '../keymap.js';
 import {useTheme} from '../theme.js';
 
-type HelpScreenProps = {readonly width: number; readonly height: number; readonly onClose: () => void};
+type HelpScreenProps = {readonly width: number; readonly height: number; readonly isLeaving: boolean; readonly onClose: () => void};
 
 type Line = {readonly id: string; readonly title?: string; readonly keys?: string; readonly text?: string};
 
@@ -23,7 +23,7 @@ const lines: readonly Line[] = [
 	...commands.map(({name, argument, text}) => ({id: name, keys: `/${name} ${argument}`.trim(), text})),
 ];
 
-export const HelpScreen = ({width, height, onClose}: HelpScreenProps) => {
+export const HelpScreen = ({width, height, isLeaving, onClose}: HelpScreenProps) => {
 	const theme = useTheme();
 	const [top, setTop] = useState(0);
 	const room = height - 2;
@@ -40,7 +40,13 @@ export const HelpScreen = ({width, height, onClose}: HelpScreenProps) => {
 	usePaste(() => {});
 	const shown = Math.min(top, last);
 	return (
-		<Pane title="Help" hint={last > 0 ? '↑↓ scroll   Esc back' : 'Esc back'} isFocused width={width} height={height}>
+		<Pane
+			title="Help"
+			hint={isLeaving ? 'Ctrl+C again quits' : last > 0 ? '↑↓ scroll   Esc back' : 'Esc back'}
+			isFocused
+			width={width}
+			height={height}
+		>
 			{lines.slice(shown, shown + room).map(({id, title, keys, text}) => (
 				<Box key={id} height={1} overflow="hidden">
 					{title ? (

@@ -28,9 +28,9 @@ type MainScreenProps = {
 	readonly onCommand: (name: 'help' | 'model' | 'quit') => void;
 };
 
-const hintsFor = (focus: AppState['focus']): readonly Hint[] => [
+const hintsFor = (focus: AppState['focus'], columns: number): readonly Hint[] => [
 	['Tab', focus === 'chat' ? 'tuner' : 'chat'],
-	['Esc', focus === 'tuner' ? 'put back' : 'stop'],
+	['Esc', focus === 'chat' ? 'stop' : columns < 70 ? 'back' : 'put back'],
 	['^O', 'models'],
 	['^Y', 'copy'],
 	['F1', 'help'],
@@ -132,7 +132,7 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 		if (verb === 'stop' && isChat) engine.cancel();
 		else if (verb === 'nextPane' || verb === 'previousPane') dispatch({type: 'paneChanged'});
 		else if (verb === 'copy') services.copyAnswer();
-		else if (verb === 'endOfInput' && draft === '') onCommand('quit');
+		else if (verb === 'endOfInput' && isChat && draft === '') onCommand('quit');
 	});
 
 	const layout = layoutOf(columns, rows, {promptLines: text.lines.length, isTunerFocused: !isChat});
@@ -162,7 +162,7 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 				<Editor layout={text} maxRows={layout.prompt.height - rules} isActive={isChat} placeholder={placeholder} width={columns - 4} />
 			</Box>
 			{layout.isCompact ? null : <Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>}
-			<Footer hints={hintsFor(app.focus)} message={app.isLeaving ? 'Ctrl+C again quits' : undefined} width={columns} />
+			<Footer hints={hintsFor(app.focus, columns)} message={app.isLeaving ? 'Ctrl+C again quits' : undefined} width={columns} />
 		</Box>
 	);
 };

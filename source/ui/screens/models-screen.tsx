@@ -1,8 +1,8 @@
 import {Box, Text, useInput, usePaste} from 'ink';
-import TextInput from 'ink-text-input';
 import {useEffect, useState} from 'react';
 import {fileSize} from '../../lib/format.js';
 import type {ModelEntry} from '../../models/types.js';
+import {LineInput} from '../components/line-input.js';
 import {Pane} from '../components/pane.js';
 import {firstVisible, selectListReducer} from '../components/select-list-reducer.js';
 import {useServices} from '../services-context.js';
@@ -14,6 +14,8 @@ type ModelsScreenProps = {
 	/** There is a conversation that could be kept. */
 	readonly asksToKeep: boolean;
 	readonly onOpen: (path: string, keepConversation: boolean) => void;
+	/** Ctrl+C was pressed once. */
+	readonly isLeaving: boolean;
 	readonly onClose: () => void;
 };
 
@@ -42,7 +44,7 @@ const Entry = ({entry, isSelected, width}: {readonly entry: ModelEntry; readonly
 };
 
 /** Chooses a model: from the list, or by a path typed into the filter. */
-export const ModelsScreen = ({width, height, asksToKeep, onOpen, onClose}: ModelsScreenProps) => {
+export const ModelsScreen = ({width, height, asksToKeep, isLeaving, onOpen, onClose}: ModelsScreenProps) => {
 	const theme = useTheme();
 	const {findModels} = useServices();
 	const [entries, setEntries] = useState<readonly ModelEntry[]>();
@@ -97,7 +99,7 @@ export const ModelsScreen = ({width, height, asksToKeep, onOpen, onClose}: Model
 		<Pane title="Models" hint="Enter load   Esc back" isFocused width={width} height={height}>
 			<Box height={1}>
 				<Text color={theme.user}>{`${theme.glyphs.prompt} `}</Text>
-				<TextInput
+				<LineInput
 					value={filter}
 					focus={chosen === undefined}
 					placeholder="type to filter, or the path of a GGUF file"
@@ -114,7 +116,7 @@ export const ModelsScreen = ({width, height, asksToKeep, onOpen, onClose}: Model
 			</Box>
 			<Box height={1}>
 				<Text color={theme.tight} wrap="truncate">
-					{chosen === undefined ? '' : 'Keep the conversation?  y keep   n begin a new one   Esc back'}
+					{isLeaving ? 'Ctrl+C again quits' : chosen === undefined ? '' : 'Keep the conversation?  y keep   n begin a new one   Esc back'}
 				</Text>
 			</Box>
 		</Pane>
