@@ -1,8 +1,7 @@
 import {EngineError, isAborted} from '../engine/engine-errors.js';
-import {type Fit, fitContext} from '../planner/fit.js';
+import {type Fit, fitContext, type PlanFor} from '../planner/fit.js';
 import {contextSizes} from '../planner/settings.js';
 import type {Machine, Plan} from '../planner/types.js';
-import type {PlanFor} from './plan-fit.js';
 
 export type LargestContext = Fit & {
 	/** The engine could not make one of that many tokens, and nobody knows what it would take. */
@@ -17,7 +16,7 @@ Devices have limits for a single buffer, which the engine only runs into: what i
 export const largestContext = async (
 	{settings}: Plan,
 	trainedContext: number | undefined,
-	{vram}: Machine,
+	machine: Machine,
 	planFor: PlanFor,
 ): Promise<LargestContext | undefined> => {
 	let largest: number | undefined = trainedContext ?? contextSizes.at(-1);
@@ -34,7 +33,7 @@ export const largestContext = async (
 	while (largest !== undefined) {
 		const before = refused;
 		try {
-			const fit = await fitContext({settings, hasBudget: vram?.budgetBytes !== undefined, largest}, ask);
+			const fit = await fitContext({settings, machine, largest}, ask);
 			return fit.plan.verdict === 'does not fit' ? undefined : {...fit, refused: fit.bindingLimit ? undefined : refused};
 		} catch (error) {
 			if (refused === undefined || refused === before) throw error;

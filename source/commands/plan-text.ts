@@ -1,9 +1,10 @@
 import type {Settings} from '../engine/types.js';
 import {count, fileSize, memory} from '../lib/format.js';
+import {adviceText} from '../planner/plan-words.js';
 import type {Plan} from '../planner/types.js';
 import {type Report, recommendedOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
-import {adviceWords, bindingWords, bytesWords, contextWords, machineWords, speedWords, verdictWords} from './plan-words.js';
+import {bindingWords, bytesWords, contextWords, machineWords, speedWords, verdictWords} from './plan-words.js';
 import {type Column, table, wrapped} from './text-table.js';
 
 /** What any terminal, and a mail, has room for. */
@@ -95,7 +96,7 @@ const one = (report: Report): readonly string[] => {
 		...ramNotes(report),
 		contextWords(report),
 		...notes(report),
-		...(advice.length > 0 ? ['', 'Advice', ...advice.flatMap(item => wrapped(`- ${adviceWords(item)}`, width, '  '))] : []),
+		...(advice.length > 0 ? ['', 'Advice', ...advice.flatMap(item => wrapped(`- ${adviceText(item)}`, width, '  '))] : []),
 	];
 };
 

@@ -1,6 +1,6 @@
 import {count, memory, rate} from '../lib/format.js';
 import type {BindingLimit} from '../planner/fit.js';
-import type {Advice, Memory, Plan, Verdict} from '../planner/types.js';
+import type {Memory, Plan, Verdict} from '../planner/types.js';
 import type {Report} from './plan-report.js';
 
 export const noGpu = 'There is no GPU that llama.cpp can use here: all layers stay on the CPU.';
@@ -48,15 +48,6 @@ export const contextWords = ({largestContext, chosen}: Report): string => {
 	if (!binding) return `${most}, what the model was trained for.`;
 	if (binding.missingBytes === 0) return `${most}; ${count(binding.next)} would leave too little ${binding.limit} free.`;
 	return `${most}; ${count(binding.next)} need ${memory(binding.missingBytes)} more ${binding.limit}.`;
-};
-
-export const adviceWords = ({text, freesVramBytes, moreLayers, tokensPerSecond}: Advice): string => {
-	const effects = [
-		freesVramBytes !== undefined && freesVramBytes > 0 && `frees ${memory(freesVramBytes)} of VRAM`,
-		moreLayers !== undefined && moreLayers > 0 && `${layers(moreLayers)} more on the GPU`,
-		tokensPerSecond !== undefined && `≈ ${rate(tokensPerSecond)} tok/s`,
-	].filter(Boolean);
-	return effects.length > 0 ? `${text}: ${effects.join(', ')}` : text;
 };
 
 const memoryWords = ({totalBytes, otherBytes, budgetBytes}: Memory): string => {

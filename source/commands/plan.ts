@@ -6,7 +6,7 @@ import type {RamAndSwap} from '../monitor/ram-and-swap.js';
 import type {ProcessMemory} from '../monitor/types.js';
 import {vramOf} from '../monitor/vram.js';
 import {adviceFor} from '../planner/advice.js';
-import type {BindingLimit} from '../planner/fit.js';
+import {type BindingLimit, fitLayers, type PlanFor} from '../planner/fit.js';
 import {planOf} from '../planner/memory.js';
 import {wantedContext} from '../planner/settings.js';
 import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
@@ -15,9 +15,9 @@ import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
 import {largestContext} from './plan-context.js';
 import {elsewhere, takesAll} from './plan-dry-run.js';
-import {fitLayersSoon, type PlanFor, rowLayers} from './plan-fit.js';
 import {planReportToJson} from './plan-json.js';
 import type {Report} from './plan-report.js';
+import {rowLayers} from './plan-rows.js';
 import {type Target, targetsOf} from './plan-target.js';
 import {planText} from './plan-text.js';
 import {warningsAbout} from './plan-warnings.js';
@@ -82,7 +82,7 @@ const choose = async (scene: Scene, target: Target, planFor: PlanFor) => {
 	}
 
 	const {sizes} = model.facts.weights;
-	const {plan: chosen, bindingLimit} = await fitLayersSoon({settings, layers, sizes, machine: target.machine}, planFor);
+	const {plan: chosen, bindingLimit} = await fitLayers({settings, layers, sizes, machine: target.machine}, planFor);
 	const plans: Plan[] = [];
 	for (const count of rowLayers(layers, chosen.settings.gpuLayers)) {
 		plans.push(count === chosen.settings.gpuLayers ? chosen : await planFor({...settings, gpuLayers: count}));

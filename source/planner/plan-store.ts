@@ -204,9 +204,9 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			const bounds = limits();
 			if (!now || !bounds || bounds.gpuLayers === 0 || store.get().isAsking) return;
 			await whileAsking(async () => {
-				const hasBudget = store.get().budgets.vram !== undefined;
-				const {plan, bindingLimit} = await fitLayers({settings: now.settings, layers: bounds.gpuLayers, hasBudget}, settings =>
-					planFor(now.facts, settings),
+				const {plan, bindingLimit} = await fitLayers(
+					{settings: now.settings, layers: bounds.gpuLayers, sizes: now.facts.weights.sizes, machine: basis(now.facts).machine},
+					settings => planFor(now.facts, settings),
 				);
 				if (shown()?.facts === now.facts) setPending(plan.settings, bindingLimit);
 			});

@@ -33,8 +33,7 @@ export const settleLayers = async (
 	}
 
 	const settings: Settings = {...base, gpuLayers: 0};
-	const hasBudget = machine.vram.budgetBytes !== undefined;
-	const {plan} = await fitLayers({settings, layers: model.layers, hasBudget}, async tried => {
+	const {plan} = await fitLayers({settings, layers: model.layers, sizes: model.weights.sizes, machine}, async tried => {
 		if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
 		return planOf({settings: tried, dryRun: await dryRun(tried), weights: model.weights, machine, speeds: undefined, driverBytes});
 	});

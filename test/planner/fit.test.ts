@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
-import {fitLayersSoon, rowLayers} from '../../source/commands/plan-fit.js';
+import {rowLayers} from '../../source/commands/plan-rows.js';
 import type {Settings} from '../../source/engine/types.js';
 import {fitLayers} from '../../source/planner/fit.js';
+import {isFine} from '../../source/planner/layer-search.js';
 import {planOf} from '../../source/planner/memory.js';
 import type {LayerSizes, Machine} from '../../source/planner/types.js';
 import {baseSettings, gib} from '../support/fake-engine.js';
@@ -42,7 +43,7 @@ const scene = (blockMib: readonly number[], vramGib: number, budgetGib: number |
 	};
 
 	const wishes = {settings: baseSettings, layers, sizes, machine};
-	return {wishes, planFor, asked, hasBudget: budgetGib !== undefined};
+	return {wishes, planFor, asked};
 };
 
 test('it answers as the search over all layers does, whatever the layers weigh', async () => {
@@ -53,12 +54,17 @@ test('it answers as the search over all layers does, whatever the layers weigh',
 			fc.option(fc.integer({min: 1, max: 48}), {nil: undefined}),
 			fc.integer({min: 0, max: 3000}),
 			async (blocks, vram, budget, overhead) => {
-				const {wishes, planFor, hasBudget} = scene(blocks, vram, budget, overhead);
-				const soon = await fitLayersSoon(wishes, planFor);
-				const {plan, bindingLimit} = await fitLayers({...wishes, hasBudget}, planFor);
-				expect(soon.plan.settings.gpuLayers).toBe(plan.settings.gpuLayers);
-				expect(soon.bindingLimit?.next).toBe(bindingLimit?.next);
-				expect(soon.bindingLimit?.missingBytes ?? 0).toBeGreaterThanOrEqual(bindingLimit?.missingBytes ?? 0);
+				const {wishes, planFor} = scene(blocks, vram, budget, overhead);
+				const {plan, bindingLimit} = await fitLayers(wishes, planFor);
+				const counts = Array.from({length: wishes.layers + 1}, (_, gpuLayers) => gpuLayers);
+				const plans = await Promise.all(counts.map(gpuLayers => planFor({...wishes.settings, gpuLayers})));
+				const most = Math.max(
+					0,
+					plans.findLastIndex(one => isFine(one, wishes.machine)),
+				);
+				expect(plan.settings.gpuLayers).toBe(most);
+				expect(bindingLimit?.next).toBe(most === wishes.layers ? undefined : most + 1);
+				expect(bindingLimit?.missingBytes ?? 1).toBeGreaterThan(0);
 			},
 		),
 		{numRuns: 200},
@@ -72,14 +78,14 @@ test('with few questions, since each takes half a second', async () => {
 		undefined,
 		300,
 	);
-	const {plan} = await fitLayersSoon(wishes, planFor);
+	const {plan} = await fitLayers(wishes, planFor);
 	expect(plan.settings.gpuLayers).toBe(22);
 	expect(asked.size).toBeLessThanOrEqual(5);
 });
 
 test('what is missing is what the next layer takes beyond the margin', async () => {
 	const {wishes, planFor} = scene([100, 100, 100, 100], 1, undefined, 400);
-	const {plan, bindingLimit} = await fitLayersSoon(wishes, planFor);
+	const {plan, bindingLimit} = await fitLayers(wishes, planFor);
 	expect(plan.settings.gpuLayers).toBe(3);
 	// 100 MiB of output, three blocks of 105, 400 of context and 4 of cache, in 1024 MiB less 256.
 	expect(bindingLimit).toEqual({limit: 'VRAM', next: 4, missingBytes: (100 + 315 + 400 + 4 - 768) * mib});
