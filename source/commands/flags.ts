@@ -49,7 +49,7 @@ export const flags = [
 export type FlagName = (typeof flags)[number]['names'][0];
 export type GivenFlags = Readonly<Partial<Record<FlagName, string | true>>>;
 
-const dashed = (name: string) => (name.length > 3 || name.includes('-') ? `--${name}` : `-${name}`);
+const dashed = (name: string) => (name.length > 3 || flags.some(({names}) => names[0] === name) ? `--${name}` : `-${name}`);
 
 const findFlag = (name: string): (Flag & {readonly names: readonly [FlagName, ...string[]]}) | undefined =>
 	flags.find(flag => (flag.names as readonly string[]).includes(name));

@@ -73,7 +73,8 @@ const moveAmong = <T>(choices: readonly T[], value: T, move: Move): T => {
 
 const moveNumber = (value: number, move: Move, least: number, most: number, much: number): number => {
 	const to = {less: value - 1, muchLess: value - much, more: value + 1, muchMore: value + much, least, most}[move];
-	return Math.min(most, Math.max(least, to));
+	// What the command line set beyond the usual stays until it is moved towards it.
+	return Math.min(Math.max(most, value), Math.max(least, to));
 };
 
 /** The settings with one of them moved; the same object where it cannot move. */
