@@ -61,7 +61,7 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	};
 	process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
 	// Whoever read the answer has enough of it.
-	process.stdout.on('error', interrupt(0));
+	process.stdout.on('error', (error: NodeJS.ErrnoException) => interrupt(error.code === 'EPIPE' ? 0 : 1)());
 	// An answer is no worse for what nobody wants to read beside it.
 	process.stderr.on('error', () => {});
 
@@ -210,6 +210,8 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 	};
 
 	stdout.on('resize', redraw);
+	// A closed window takes the terminal along: whatever is read from it or written to it fails from then on.
+	for (const stream of [process.stdin, stdout, process.stderr]) stream.on('error', leave(129));
 	process.on('uncaughtException', crash).on('SIGTERM', leave(143)).on('SIGHUP', leave(129)).on('SIGINT', leave(130));
 	await instance.waitUntilRenderFlush();
 	// A failure is told when a model is to be loaded.

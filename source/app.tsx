@@ -2,7 +2,7 @@ import {Box, Text, useInput, useWindowSize} from 'ink';
 import {useCallback, useEffect, useReducer, useState} from 'react';
 import {createStore} from './lib/store.js';
 import type {Services} from './services.js';
-import {appReducer, createAppState} from './ui/app-reducer.js';
+import {type AppEvent, appReducer, createAppState} from './ui/app-reducer.js';
 import {createEditor} from './ui/components/editor-reducer.js';
 import {following, scrollReducer} from './ui/components/scroll-reducer.js';
 import {globalKeys, verbOf} from './ui/keymap.js';
@@ -12,6 +12,7 @@ import {MainScreen} from './ui/screens/main-screen.js';
 import {ModelsScreen} from './ui/screens/models-screen.js';
 import {ServicesProvider} from './ui/services-context.js';
 import {type Theme, ThemeProvider} from './ui/theme.js';
+import {useStore} from './ui/use-store.js';
 
 type AppProps = {
 	readonly services: Services;
@@ -28,22 +29,25 @@ const leavingMs = 2000;
 
 export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) => {
 	const {columns, rows} = useWindowSize();
-	const [app, dispatch] = useReducer(appReducer, firstScreen, createAppState);
+	// Not React's state: several keys can come before the next render, and each must see what the one before it did.
+	const [appStore] = useState(() => createStore(createAppState(firstScreen)));
+	const app = useStore(appStore, state => state);
+	const dispatch = useCallback((event: AppEvent) => appStore.update(state => appReducer(state, event)), [appStore]);
 	const [scroll, onScroll] = useReducer(scrollReducer, following);
 	// Outlives the main screen, which the model list and the help take away.
 	const [editor] = useState(() => createStore(createEditor()));
-	const close = useCallback(() => dispatch({type: 'screenClosed'}), []);
+	const close = useCallback(() => dispatch({type: 'screenClosed'}), [dispatch]);
 
 	useEffect(() => {
 		if (!app.isLeaving) return;
 		const timer = setTimeout(() => dispatch({type: 'leaving', isLeaving: false}), leavingMs);
 		return () => clearTimeout(timer);
-	}, [app.isLeaving]);
+	}, [app.isLeaving, dispatch]);
 
 	useInput((input, key) => {
 		const verb = verbOf(globalKeys, input, key);
 		if (verb === 'interrupt') {
-			if (app.isLeaving) onQuit();
+			if (appStore.get().isLeaving) onQuit();
 			else dispatch({type: 'leaving', isLeaving: true});
 			services.engine.cancel();
 		} else if (verb === 'models') dispatch({type: 'screenOpened', screen: 'models'});
@@ -77,7 +81,7 @@ export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) 
 			<MainScreen
 				columns={columns}
 				rows={rows}
-				app={app}
+				appStore={appStore}
 				dispatch={dispatch}
 				editor={editor}
 				scroll={scroll}

@@ -97,10 +97,14 @@ export const createServices = (ports: Ports, options: Options): Services => {
 
 	/** Shorter answers say more of the clock than of the machine. */
 	const fewestTokens = 16;
+	let hasForgotten = false;
 	/** Below that nobody waits for an answer: advice comes by itself. */
 	const slowTokensPerSecond = 0.5;
-	const learn = ({prompt, generation, contextUsed}: Answer) => {
+	const learn = ({prompt, generation, contextUsed, forgot}: Answer) => {
 		const {model, applied} = engine.get();
+		if (forgot && !hasForgotten)
+			chat.note('The context is full: the beginning of the conversation is forgotten. A larger context holds more.', 'warning');
+		hasForgotten = forgot;
 		if (!model || !applied || generation.tokens < fewestTokens) return;
 		const tokensPerSecond = ((generation.tokens - 1) / generation.ms) * 1000;
 		if (tokensPerSecond < slowTokensPerSecond) void tellAdvice();

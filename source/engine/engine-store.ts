@@ -28,6 +28,8 @@ export type Phase =
 	| {readonly name: 'ready'}
 	| {readonly name: 'processing'; readonly done: number; readonly total: number}
 	| {readonly name: 'writing'}
+	/** Told to stop, and not there yet. */
+	| {readonly name: 'stopping'}
 	| {readonly name: 'failed'; readonly failure: Failure};
 
 export type EngineState = {
@@ -53,6 +55,8 @@ type Options = {
 	readonly temporaryFile: () => {readonly path: string; readonly remove: () => Promise<void>};
 	readonly now?: () => number;
 };
+
+const stoppable: ReadonlySet<Phase['name']> = new Set(['loading', 'reloading', 'processing', 'writing']);
 
 const describe = ({code, message, why, advice}: EngineError): Failure => ({code, message, why, advice});
 
@@ -251,6 +255,11 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				const result = await engine.answer(request, {
 					signal,
 					onEvent(event) {
+						if (signal.aborted) {
+							onEvent(event);
+							return;
+						}
+
 						if (event.type === 'processing') change({phase: {name: 'processing', done: event.done, total: event.total}});
 						else if (store.get().phase.name === 'writing') change({contextUsed: event.contextUsed});
 						else change({phase: {name: 'writing'}, contextUsed: event.contextUsed});
@@ -273,7 +282,10 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 		answer,
 		/** Stops what runs. */
 		cancel() {
-			current?.controller.abort();
+			if (!current) return;
+			current.controller.abort();
+			// A batch, or a file that is being mapped, is not left in the middle.
+			if (stoppable.has(store.get().phase.name)) change({phase: {name: 'stopping'}});
 		},
 		/** Forgets the conversation, or replaces it. Asked for when its turn has come: the answer before it belongs to it. */
 		setConversation: async (conversation: () => Conversation) =>

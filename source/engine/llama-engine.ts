@@ -110,7 +110,20 @@ export const createLlamaEngine = (): Engine => {
 		let lastTokenAt = startedAt;
 		let promptTokens = 0;
 		let tokens = 0;
-		await evaluateMissing(tokensOf([...chat.getChatHistory(), {type: 'user', text: prompt}, {type: 'model', response: []}]), call);
+		const asked: ChatHistoryItem[] = [
+			{type: 'user', text: prompt},
+			{type: 'model', response: []},
+		];
+		const history = chat.getChatHistory();
+		const alone = tokensOf([...history.filter(({type}) => type === 'system'), ...asked]).length;
+		if (alone > target.contextSize - leastAnswerTokens) {
+			throw new EngineError('unsupported', `The question is too long: ${alone} tokens, and the context has ${target.contextSize}.`, {
+				advice: 'Use a larger context, or a shorter question.',
+			});
+		}
+
+		const all = tokensOf([...history, ...asked]);
+		await evaluateMissing(all, call);
 		const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
 			...sampling,
 			repeatPenalty: false, // as llama.cpp's default; node-llama-cpp would punish repetition
@@ -139,6 +152,7 @@ export const createLlamaEngine = (): Engine => {
 			prompt: {tokens: promptTokens, ms: (firstTokenAt ?? lastTokenAt) - startedAt},
 			generation: {tokens, ms: lastTokenAt - (firstTokenAt ?? lastTokenAt), firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt},
 			contextUsed: target.nextTokenIndex,
+			forgot: all.length + tokens >= target.contextSize,
 		};
 	};
 
@@ -283,6 +297,9 @@ export const createLlamaEngine = (): Engine => {
 		},
 	};
 };
+
+/** What has to be left for an answer to be worth the name. */
+const leastAnswerTokens = 16;
 
 /** One core is left to the rest of the machine: compute threads spin, and wait for each other when one is held up. */
 const defaultThreads = (mathCores: number): number => Math.max(1, Math.min(mathCores, availableParallelism() - 1));

@@ -106,6 +106,8 @@ export type Answer = {
 	readonly prompt: {readonly tokens: number; readonly ms: number};
 	readonly generation: {readonly tokens: number; readonly ms: number; readonly firstTokenMs: number};
 	readonly contextUsed: number;
+	/** The beginning of the conversation no longer fits into the context. */
+	readonly forgot: boolean;
 };
 
 export type AnswerEvent =

@@ -22,6 +22,8 @@ export const phaseText = (phase: Phase, approximately: string): PhaseText => {
 			return {text: 'ready', tone: 'calm'};
 		case 'writing':
 			return {text: 'writing', tone: 'busy'};
+		case 'stopping':
+			return {text: 'stopping …', tone: 'busy'};
 		case 'processing':
 			return {text: phase.total > 0 ? `processing ${count(phase.done)}/${count(phase.total)}` : 'processing', tone: 'busy'};
 		case 'loading':

@@ -17,6 +17,7 @@ const answered = (text: string, stopReason: StopReason = 'end'): ChatEvent => {
 		stopReason,
 		prompt: {tokens: 7, ms: 70},
 		generation: {tokens: 3, ms: 100, firstTokenMs: 70},
+		forgot: false,
 		contextUsed: 10,
 	};
 	return {type: 'answered', answer, tokensPerSecond: 20};

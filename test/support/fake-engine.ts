@@ -135,7 +135,14 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 			}
 
 			said.push(prompt, text);
-			return {text, stopReason, prompt: {tokens: 7, ms: 70}, generation: {tokens, ms: 100, firstTokenMs: 70}, contextUsed: evaluated};
+			return {
+				text,
+				stopReason,
+				prompt: {tokens: 7, ms: 70},
+				generation: {tokens, ms: 100, firstTokenMs: 70},
+				contextUsed: evaluated,
+				forgot: false,
+			};
 		},
 		async memory() {
 			return {

@@ -27,7 +27,10 @@ export const LineInput = ({onChange, ...props}: LineInputProps) => {
 			<TextInput
 				{...props}
 				onChange={value => {
-					if (isText.current) onChange(value);
+					const [line = '', ...rest] = value.split(/[\r\n]/);
+					if (isText.current) onChange(line);
+					// Text and Enter can come in one piece.
+					if (rest.length > 0) props.onSubmit(line);
 				}}
 			/>
 		</>

@@ -1,6 +1,6 @@
 import {Box, Text, useInput} from 'ink';
 import {parseInput} from '../../chat/commands.js';
-import type {Store} from '../../lib/store.js';
+import type {ReadableStore, Store} from '../../lib/store.js';
 import type {AppEvent, AppState, TunerMode} from '../app-reducer.js';
 import {Editor} from '../components/editor.js';
 import type {EditorState} from '../components/editor-reducer.js';
@@ -20,7 +20,7 @@ import {useStore} from '../use-store.js';
 type MainScreenProps = {
 	readonly columns: number;
 	readonly rows: number;
-	readonly app: AppState;
+	readonly appStore: ReadableStore<AppState>;
 	readonly dispatch: (event: AppEvent) => void;
 	readonly editor: Store<EditorState>;
 	readonly scroll: ScrollState;
@@ -43,12 +43,13 @@ const placeholders = {
 	none: 'Load a model with Ctrl+O',
 };
 
-export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScroll, onCommand}: MainScreenProps) => {
+export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, onScroll, onCommand}: MainScreenProps) => {
 	const theme = useTheme();
 	const services = useServices();
 	const {chat, engine, plan} = services;
 	const engineState = useStore(engine, state => state);
 	const {phase} = engineState;
+	const app = useStore(appStore, state => state);
 	const isChat = app.focus === 'chat';
 	const isBusy = phase.name !== 'ready' && phase.name !== 'idle' && phase.name !== 'failed';
 
@@ -84,14 +85,15 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 	const {layout: text, text: draft} = useEditor({width: columns - 4, isActive: isChat, onSubmit: submit, store: editor});
 
 	useInput((input, key) => {
-		if (isChat) return;
+		const now = appStore.get();
+		if (now.focus === 'chat') return;
 		const turn = (to: TunerMode) => dispatch({type: 'tunerTurned', to});
-		if (app.tuner === 'budget') {
+		if (now.tuner === 'budget') {
 			if (key.escape) turn('settings');
 			return;
 		}
 
-		if (app.tuner === 'asking') {
+		if (now.tuner === 'asking') {
 			if (key.escape) turn('settings');
 			else if (key.return || input === 's') {
 				turn('settings');
@@ -102,7 +104,7 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 			return;
 		}
 
-		if (app.tuner === 'advice' && /^[1-9]$/.test(input)) {
+		if (now.tuner === 'advice' && /^[1-9]$/.test(input)) {
 			plan.follow(Number(input) - 1);
 			turn('settings');
 			return;
@@ -111,24 +113,25 @@ export const MainScreen = ({columns, rows, app, dispatch, editor, scroll, onScro
 		const verb = verbOf(tunerKeys, input, key);
 		if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1});
 		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1});
-		else if (verb === 'apply' && plan.get().pending && isAnswering(phase.name)) turn('asking');
+		else if (verb === 'apply' && plan.get().pending && isAnswering(engine.get().phase.name)) turn('asking');
 		else if (verb === 'apply') void services.apply();
 		else if (verb === 'recall') plan.recall();
 		else if (verb === 'fit') void plan.fit();
 		else if (verb === 'budget') turn('budget');
 		else if (verb === 'advice') {
-			turn(app.tuner === 'advice' ? 'settings' : 'advice');
-			if (app.tuner !== 'advice') void plan.advise().catch(() => {});
-		} else if (verb === 'breakdown') turn(app.tuner === 'breakdown' ? 'settings' : 'breakdown');
+			turn(now.tuner === 'advice' ? 'settings' : 'advice');
+			if (now.tuner !== 'advice') void plan.advise().catch(() => {});
+		} else if (verb === 'breakdown') turn(now.tuner === 'breakdown' ? 'settings' : 'breakdown');
 		else if (verb === 'putBack') {
-			if (app.tuner !== 'settings') turn('settings');
+			if (now.tuner !== 'settings') turn('settings');
 			else if (plan.get().pending) plan.putBack();
 			else engine.cancel();
-		} else if (verb) plan.move(app.selected, verb);
+		} else if (verb) plan.move(now.selected, verb);
 	});
 
 	useInput((input, key) => {
 		const verb = verbOf(globalKeys, input, key);
+		const isChat = appStore.get().focus === 'chat';
 		if (verb === 'stop' && isChat) engine.cancel();
 		else if (verb === 'nextPane' || verb === 'previousPane') dispatch({type: 'paneChanged'});
 		else if (verb === 'copy') services.copyAnswer();
