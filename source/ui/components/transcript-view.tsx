@@ -29,7 +29,7 @@ const Mark = ({line}: {readonly line: TranscriptLine}) => {
 	const theme = useTheme();
 	return (
 		<Text bold={false} color={line.mark === 'failed' ? theme.danger : theme.dim}>
-			{line.text === '' ? '' : ` ${theme.glyphs.separator} `}
+			{`${line.text === '' ? '' : ' '}${theme.glyphs.separator} `}
 			{line.mark}
 		</Text>
 	);

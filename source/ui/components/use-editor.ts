@@ -27,18 +27,18 @@ const metaKeys: Readonly<Record<string, EditorAction>> = {
 	d: deleted('wordForward'),
 };
 
-/** Keys that were pressed so fast that they came in one piece. Line ends with text behind them were not typed but pasted into a terminal that does not say so. */
-const burstActions = (input: string): readonly EditorAction[] => {
-	const body = input.replace(/\r\n?$/, '');
-	if (/[\r\n]/.test(body)) return [{type: 'pasted', text: input}];
-	const actions = (body.match(/[^\P{Cc}\t]|(?:\t|\P{Cc})+/gu) ?? []).flatMap((piece): readonly EditorAction[] => {
+/**
+Keys that came in one piece: pressed fast, held up by a slow line or a busy program. Each Enter among them was one: pasted text comes in brackets, and the
+few terminals that know none of them cannot be told from a fast typist.
+*/
+const burstActions = (input: string): readonly EditorAction[] =>
+	(input.match(/\r\n?|[^\P{Cc}\t\r]|(?:\t|\P{Cc})+/gu) ?? []).flatMap((piece): readonly EditorAction[] => {
+		if (piece.startsWith('\r')) return [{type: 'entered'}];
 		const code = piece.charCodeAt(0);
 		if (code >= 0x20 || code === 0x09) return [{type: 'typed', text: piece}];
 		const action = controlKeys[String.fromCharCode(code + 0x60)];
 		return action ? [action] : [];
 	});
-	return body === input ? actions : [...actions, {type: 'entered'}];
-};
 
 const arrowActions = (key: Key, width: number): EditorAction | undefined => {
 	const isByWord = key.ctrl || key.meta;
