@@ -19,7 +19,7 @@ test('draws every kind of row', () => {
 		'',
 		'  Chinese letters 👩‍💻 as',
 		'Japanese writes them',
-		'· stopped'.slice(2),
+		'· stopped',
 		'',
 		'· Loaded.',
 		'',
