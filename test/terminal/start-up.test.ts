@@ -45,7 +45,8 @@ describe.each(['--help', '-h', '--version'])('%s', flag => {
 
 	test('loads neither Ink nor llama.cpp', async () => {
 		const packages = await packagesLoadedBy([flag]);
-		for (const heavy of ['ink', 'react', 'yoga-layout', 'node-llama-cpp', 'systeminformation']) expect(packages).not.toContain(heavy);
+		for (const heavy of ['ink', 'react-reconciler', 'yoga-layout', 'node-llama-cpp', 'systeminformation'])
+			expect(packages).not.toContain(heavy);
 	});
 });
 
@@ -53,11 +54,11 @@ test('an answer without a screen loads llama.cpp but not Ink', async () => {
 	const packages = await packagesLoadedBy([guidePath, '-p', 'hi', '-n', '1']);
 	expect(packages).toContain('node-llama-cpp');
 	expect(packages).not.toContain('ink');
-	expect(packages).not.toContain('react');
+	expect(packages).not.toContain('react-reconciler');
 });
 
 test('the bundle has Ink in it: that it is absent above says something', () => {
 	const folder = dirname(cliPath);
 	const sources = readdirSync(folder).map(name => readFileSync(join(folder, name), 'utf8'));
-	expect(sources.flatMap(bundledPackages)).toEqual(expect.arrayContaining(['ink', 'react', 'yoga-layout']));
+	expect(sources.flatMap(bundledPackages)).toEqual(expect.arrayContaining(['ink', 'react-reconciler', 'yoga-layout']));
 });
