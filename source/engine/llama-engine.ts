@@ -1,6 +1,8 @@
 import {availableParallelism} from 'node:os';
+import {setTimeout as delay} from 'node:timers/promises';
 import {
 	type ChatHistoryItem,
+	GgmlType,
 	getLlama,
 	InsufficientMemoryError,
 	type Llama,
@@ -17,7 +19,7 @@ import {EngineError} from './engine-errors.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog} from './llama-log.js';
 import {flash, ggmlType, must} from './llama-words.js';
-import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling} from './types.js';
+import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling, WantedSettings} from './types.js';
 
 const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
 	...(system === undefined ? [] : [{type: 'system' as const, text: system}]),
@@ -156,6 +158,27 @@ export const createLlamaEngine = (): Engine => {
 		};
 	};
 
+	/**
+	Refuses a context that a dry run could not make: node-llama-cpp 3.22.1 keeps the claim of a context that failed on its model once the context is
+	collected as garbage, and the model could never be freed again.
+	*/
+	const checkContext = async (loaded: LlamaModel, settings: WantedSettings, contextSize: number) => {
+		const fallbacks = log.fallbacks();
+		await loaded.fileInsights.estimateContextResourceRequirementsV2({
+			contextSize,
+			modelGpuLayers: loaded.gpuLayers,
+			batchSize: Math.min(settings.batchSize, contextSize),
+			sequences: 1,
+			kvCacheKeyType: GgmlType[ggmlType(settings.cacheTypeK)],
+			kvCacheValueType: GgmlType[ggmlType(settings.cacheTypeV)],
+			flashAttention: flash(settings),
+		});
+		if (log.fallbacks() === fallbacks) return;
+		await delay(20); // what llama.cpp logs can come after its answer
+		const reason = log.reason();
+		if (reason) throw new EngineError(reason.code, 'The context could not be created.', reason);
+	};
+
 	return {
 		async start({gpu}) {
 			try {
@@ -214,6 +237,7 @@ export const createLlamaEngine = (): Engine => {
 			const contextSize = wantedContext(settings.contextSize, loaded.trainContextSize);
 			const threads = settings.threads === 'auto' ? defaultThreads(loaded.llama.cpuMathCores) : settings.threads;
 			try {
+				await checkContext(loaded, settings, contextSize);
 				context = await loaded.createContext({
 					contextSize: settings.contextSize === 'auto' ? {min: Math.min(512, contextSize), max: contextSize} : contextSize,
 					batchSize: Math.min(settings.batchSize, contextSize),

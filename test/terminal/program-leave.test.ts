@@ -3,7 +3,18 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import {writeEndlessModel, writeSlowLoadingModel} from '../support/endless-model.ts';
 import type {TerminalHandle} from '../support/terminal.ts';
-import {createGate, guidePath, type Home, makeHome, openProgram, patience, stateOf, testTimeout, waitForState} from './program.ts';
+import {
+	createGate,
+	guidePath,
+	type Home,
+	leavingMs,
+	makeHome,
+	openProgram,
+	patience,
+	stateOf,
+	testTimeout,
+	waitForState,
+} from './program.ts';
 
 vi.setConfig({testTimeout});
 
@@ -25,9 +36,6 @@ const restored = {
 	mouse: false,
 	focusEvents: false,
 };
-
-/** Two seconds is what the program promises; a machine that does other things besides gets half a second more to tell us. */
-const leavingMs = 2500;
 
 const expectToLeave = async (program: TerminalHandle, exitCode: number, leave: () => Promise<void> | void) => {
 	const startedAt = performance.now();
