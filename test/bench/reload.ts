@@ -35,10 +35,10 @@ const change = async (terminal: TerminalHandle, label: string, key: KeyName) => 
 };
 
 const applyMs = async (terminal: TerminalHandle) => {
-	await terminal.waitForText('not applied yet');
+	await terminal.waitForText(/Enter (?:context only|full reload)/);
 	const startedAt = performance.now();
 	await terminal.press('enter');
-	await terminal.waitUntil(screen => !screen.includes('not applied yet') && stateOf(screen) === 'ready', patience);
+	await terminal.waitUntil(screen => screen.includes('Enter nothing to do') && stateOf(screen) === 'ready', patience);
 	return performance.now() - startedAt;
 };
 
