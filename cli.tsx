@@ -201,7 +201,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		patchConsole: false,
 		exitOnCtrlC: false,
 		interactive: true,
-		maxFps: 30,
+		maxFps: 120, // for keys; an answer is told ten times a second
 	});
 	const redraw = () => {
 		instance.clear();

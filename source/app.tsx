@@ -94,7 +94,7 @@ export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) 
 	return (
 		<ServicesProvider value={services}>
 			<ThemeProvider value={theme}>
-				<Box width={columns} height={Math.max(1, rows - 1)} overflow="hidden">
+				<Box width={columns} height={Math.max(1, rows - 1)} overflowY="hidden">
 					{screen()}
 				</Box>
 			</ThemeProvider>

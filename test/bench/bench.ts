@@ -1,15 +1,22 @@
-/** Prints what vramble costs on this machine, and whether it stays below the bars. A slow machine is no failure. */
+/**
+Prints what vramble costs on this machine, and whether it stays below the bars. A slow machine is no failure.
+
+@usage npm run bench [-- PART …]
+*/
 import {existsSync} from 'node:fs';
 import {availableParallelism, cpus, loadavg} from 'node:os';
 import {basename} from 'node:path';
 import {benchFirstFrame} from './first-frame.ts';
 import {benchGeneration} from './generation.ts';
+import {benchIdle} from './idle.ts';
+import {benchKeys} from './keys.ts';
 import {cliPath, findSmolLm, guidePath, makeScratch} from './program.ts';
 import {benchReloads} from './reload.ts';
 import {formatLine, type Line, summarize} from './report.ts';
 
 const rounds = 3;
-const startRounds = 7;
+/** A single run differs from the next by several percent. */
+const closeRounds = 7;
 
 const main = async () => {
 	if (!existsSync(cliPath)) {
@@ -20,22 +27,32 @@ const main = async () => {
 
 	const model = findSmolLm() ?? guidePath;
 	const scratch = makeScratch();
+	const parts: Readonly<Record<string, () => Promise<Line[]>>> = {
+		'first-frame': () => benchFirstFrame(scratch, closeRounds),
+		generation: () => benchGeneration(model, scratch, closeRounds),
+		keys: () => benchKeys(model, scratch, rounds),
+		idle: () => benchIdle(model, scratch),
+		reloads: () => benchReloads(model, scratch, rounds),
+	};
+	const asked = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
+	const unknown = asked.find(name => !parts[name]);
+	if (unknown !== undefined) {
+		console.error(`There is no part ${unknown}; the parts are ${Object.keys(parts).join(', ')}.`);
+		process.exitCode = 2;
+		return;
+	}
+
 	const load = (loadavg()[0] ?? 0).toFixed(1);
 	console.log(`${basename(model)}, Node.js ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'CPU'}, load ${load}\n`);
-	const parts: ReadonlyArray<readonly [name: string, measure: () => Promise<Line[]>]> = [
-		['first frame', () => benchFirstFrame(scratch, startRounds)],
-		['generation', () => benchGeneration(model, scratch, rounds)],
-		['reloads', () => benchReloads(model, scratch, rounds)],
-	];
 	const lines: Line[] = [];
 	try {
-		for (const [name, measure] of parts) {
-			const measured = await measure().catch((error: Error) => {
+		for (const name of asked) {
+			const measured = await parts[name]?.().catch((error: Error) => {
 				console.log(`${name}: could not be measured. ${error.message}`);
 				return [];
 			});
-			lines.push(...measured);
-			for (const line of measured) console.log(formatLine(line));
+			lines.push(...(measured ?? []));
+			for (const line of measured ?? []) console.log(formatLine(line));
 		}
 	} finally {
 		scratch.remove();

@@ -5,7 +5,6 @@ import {promisify} from 'node:util';
 import type {Settings} from '../../source/engine/types.ts';
 import {keys} from '../support/keys.ts';
 import {personsEnvironment} from '../support/terminal.ts';
-import {sessionCpuMs} from './cpu-time.ts';
 import {cliPath, openProgram, patience, type Scratch, waitForState} from './program.ts';
 import type {RawRequest} from './raw-engine.ts';
 import {type Line, median, spread} from './report.ts';
@@ -17,7 +16,6 @@ const maxTokens = 200;
 const flags = ['--temp', '0', '-n', String(maxTokens), '-t', '1'];
 /** What an answer still changes on the screen when it is over (gauges, their history). */
 const calmMs = 2000;
-const idleMs = 8000;
 
 type Speed = {readonly tokens: number; readonly tokensPerSecond: number};
 type ScreenRun = {
@@ -25,8 +23,6 @@ type ScreenRun = {
 	/** By the clock of whoever watches: from the first frame that says `writing` to the first that says `ready`. */
 	readonly watchedMs: number;
 	readonly writingBytes: number;
-	readonly idleBytesPerSecond: number;
-	readonly idleCpu: number | undefined;
 };
 
 const runFile = promisify(execFile);
@@ -67,36 +63,31 @@ const withScreen = async (model: string, scratch: Scratch, tokens: number): Prom
 	const writingBytes = terminal.bytes();
 	await delay(calmMs);
 	const mean = meanOnScreen(terminal.screen());
-	terminal.resetBytes();
-	const cpuBefore = sessionCpuMs(terminal.pid);
-	const idleFrom = performance.now();
-	await delay(idleMs);
-	const elapsedMs = performance.now() - idleFrom;
-	const cpuAfter = sessionCpuMs(terminal.pid);
 	return {
 		tokensPerSecond: mean ?? ((tokens - 1) / watchedMs) * 1000,
 		watchedMs,
 		writingBytes,
-		idleBytesPerSecond: (terminal.bytes() / elapsedMs) * 1000,
-		idleCpu: cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / elapsedMs,
 	};
 };
 
-/** Tokens per second of the engine alone, of `-p`, and of the screen; what the screen writes and what it takes when nothing happens. */
+/** Tokens per second of the engine alone, of `-p`, and of the screen; what the screen writes. */
 export const benchGeneration = async (model: string, scratch: Scratch, rounds: number): Promise<Line[]> => {
 	const {settings, tokens} = await withoutScreen(model, scratch);
 	const raw: number[] = [];
 	const plain: number[] = [];
 	const screen: ScreenRun[] = [];
 	for (let round = 0; round < rounds; round++) {
-		raw.push((await rawEngine({model, settings})).tokensPerSecond);
-		plain.push((await withoutScreen(model, scratch)).tokensPerSecond);
-		screen.push(await withScreen(model, scratch, tokens));
+		const turns = [
+			async () => raw.push((await rawEngine({model, settings})).tokensPerSecond),
+			async () => plain.push((await withoutScreen(model, scratch)).tokensPerSecond),
+			async () => screen.push(await withScreen(model, scratch, tokens)),
+		];
+		// Another one begins every round: what ran before has left the machine warm.
+		for (const turn of [...turns, ...turns].slice(round % turns.length, (round % turns.length) + turns.length)) await turn();
 	}
 
 	const speeds = screen.map(({tokensPerSecond}) => tokensPerSecond);
 	const watched = screen.map(({watchedMs}) => ((tokens - 1) / watchedMs) * 1000);
-	const cpu = screen.flatMap(({idleCpu}) => (idleCpu === undefined ? [] : [idleCpu * 100]));
 	const cost = (values: readonly number[]) => median(values.map((value, round) => (1 - value / (raw[round] ?? Number.NaN)) * 100));
 	const perSecond = (values: readonly number[]) => `${median(values).toFixed(1)} tok/s (${spread(values, 1)})`;
 	return [
@@ -117,22 +108,6 @@ export const benchGeneration = async (model: string, scratch: Scratch, rounds: n
 			digits: 0,
 			bar: 300,
 			detail: 'to the terminal, 120 x 32',
-		},
-		{
-			name: 'written for an idle second',
-			value: median(screen.map(({idleBytesPerSecond}) => idleBytesPerSecond)),
-			unit: 'bytes',
-			digits: 0,
-			bar: 400,
-			detail: `over ${idleMs / 1000} s`,
-		},
-		{
-			name: 'idle, share of a core',
-			value: cpu.length === 0 ? undefined : median(cpu),
-			unit: '%',
-			digits: 1,
-			bar: 2,
-			detail: cpu.length === 0 ? 'no /proc here' : spread(cpu, 1),
 		},
 	];
 };

@@ -6,6 +6,12 @@ export const median = (values: readonly number[]): number => {
 		: ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
 };
 
+/** The smallest value that at least so many percent are not above. */
+export const percentile = (values: readonly number[], percent: number): number => {
+	const sorted = values.toSorted((a, b) => a - b);
+	return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN;
+};
+
 export type Line = {
 	readonly name: string;
 	/** undefined: could not be measured, and `detail` says why. */

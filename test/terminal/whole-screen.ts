@@ -42,8 +42,8 @@ export const faultsOf = (terminal: TerminalHandle, wishes: Wishes = {}): string[
 export const waitForWholeScreen = (terminal: TerminalHandle, wishes?: Wishes): Promise<string> =>
 	terminal.waitUntil(() => faultsOf(terminal, wishes).length === 0, patience);
 
-/** Below the gauges: what stands still while nothing happens. */
+/** Conversation, prompt and footer: what stands still while nothing happens. */
 export const calmRows = (terminal: TerminalHandle): string[] => {
 	const {columns, rows} = terminal.size();
-	return terminal.lines().slice(layoutOf(columns, rows, {promptLines: 1, isTunerFocused: false}).tuner.top);
+	return terminal.lines().slice(layoutOf(columns, rows, {promptLines: 1, isTunerFocused: false}).chat.top);
 };

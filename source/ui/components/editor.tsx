@@ -38,7 +38,7 @@ export const Editor = ({layout, maxRows, isActive, placeholder, width}: Props) =
 			{rows.map((text, index) => {
 				const row = top + index;
 				return (
-					<Box key={row} width={width} height={1} flexShrink={0} overflow="hidden">
+					<Box key={row} width={width} height={1} flexShrink={0} overflowY="hidden">
 						<Box width={promptWidth} flexShrink={0}>
 							{row === 0 && (
 								<Text bold color={theme.user}>

@@ -41,7 +41,7 @@ export const Pane = ({title, hint = '', isFocused = false, width, height, childr
 				paddingX={1}
 				width={width}
 				height={height - 1}
-				overflow="hidden"
+				overflowY="hidden"
 			>
 				{/* Rows that do not fit are cut off below; shrunk, they would be drawn over each other. */}
 				<Box flexDirection="column" flexGrow={1} flexShrink={0}>

@@ -39,7 +39,7 @@ const TranscriptRow = memo(({line, width}: {readonly line: TranscriptLine; reado
 	const theme = useTheme();
 	const color = toneColor(theme, line.tone);
 	return (
-		<Box width={width} height={1} flexShrink={0} overflow="hidden">
+		<Box width={width} height={1} flexShrink={0} overflowY="hidden">
 			{line.kind !== 'blank' && (
 				<Text wrap="truncate-end" bold={line.kind === 'user'} color={color}>
 					<Lead line={line} color={color} />
@@ -54,7 +54,7 @@ const TranscriptRow = memo(({line, width}: {readonly line: TranscriptLine; reado
 
 /** Rows of the conversation from the top of its rectangle; draws `height` rows, however few lines there are. */
 export const TranscriptView = memo(({lines, width, height}: Props) => (
-	<Box flexDirection="column" width={width} height={height} flexShrink={0} overflow="hidden">
+	<Box flexDirection="column" width={width} height={height} flexShrink={0} overflowY="hidden">
 		{lines.slice(0, height).map(line => (
 			<TranscriptRow key={line.key} line={line} width={width} />
 		))}

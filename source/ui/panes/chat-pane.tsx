@@ -22,7 +22,7 @@ const Welcome = ({width, height}: {readonly width: number; readonly height: numb
 	const {engine} = useServices();
 	const model = useStore(engine, state => state.model);
 	return (
-		<Box width={width} height={height} paddingX={2} paddingTop={height > 4 ? 1 : 0} flexDirection="column" overflow="hidden">
+		<Box width={width} height={height} paddingX={2} paddingTop={height > 4 ? 1 : 0} flexDirection="column" overflowY="hidden">
 			<Text color={theme.dim} wrap="truncate">
 				{model ? `Ask ${model.name} something. Tab goes to the tuner, F1 lists the keys.` : 'Ctrl+O lists the models, F1 the keys.'}
 			</Text>
@@ -57,7 +57,7 @@ export const ChatPane = ({width, height, isActive, scroll, onScroll}: ChatPanePr
 	const shownRows = height - (below > 0 ? 1 : 0);
 	if (messages.length === 0) return <Welcome width={width} height={height} />;
 	return (
-		<Box width={width} height={height} paddingX={2} flexDirection="column" overflow="hidden">
+		<Box width={width} height={height} paddingX={2} flexDirection="column" overflowY="hidden">
 			<TranscriptView lines={lines.slice(top, top + shownRows)} width={width - 4} height={shownRows} />
 			{below > 0 ? <Text color={theme.dim}>{`${lines.length - top - shownRows} lines below, Ctrl+End goes there`}</Text> : null}
 		</Box>

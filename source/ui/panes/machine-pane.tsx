@@ -129,7 +129,7 @@ const CompactMachine = (props: MachineViewProps) => {
 	const {vram, ram, digits} = measures(props);
 	const bar = Math.max(4, Math.floor((width - 19 - 4 * digits) / 2));
 	return (
-		<Box flexDirection="column" width={width} height={height} paddingX={1} overflow="hidden">
+		<Box flexDirection="column" width={width} height={height} paddingX={1} overflowY="hidden">
 			<Box justifyContent="space-between" height={1}>
 				<Text wrap="truncate">
 					<Dim>{'VRAM'.padEnd(labelWidth)}</Dim>

@@ -124,7 +124,7 @@ export const TunerView = (props: TunerViewProps) => {
 	const theme = useTheme();
 	const frame = (children: ReactNode) =>
 		isCompact ? (
-			<Box flexDirection="column" width={width} height={height} paddingX={1} overflow="hidden">
+			<Box flexDirection="column" width={width} height={height} paddingX={1} overflowY="hidden">
 				{children}
 			</Box>
 		) : (

@@ -161,7 +161,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 			/>
 			<ChatPane width={columns} height={layout.chat.height} isActive={isChat} scroll={scroll} onScroll={onScroll} />
 			<Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>
-			<Box paddingX={2} height={layout.prompt.height - rules} overflow="hidden">
+			<Box paddingX={2} height={layout.prompt.height - rules} overflowY="hidden">
 				<Editor layout={text} maxRows={layout.prompt.height - rules} isActive={isChat} placeholder={placeholder} width={columns - 4} />
 			</Box>
 			{layout.isCompact ? null : <Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>}

@@ -107,7 +107,7 @@ export const ModelsScreen = ({width, height, asksToKeep, isLeaving, onOpen, onCl
 					onSubmit={() => choose(isPath ? filter.trim() : found[list.index]?.path)}
 				/>
 			</Box>
-			<Box flexDirection="column" height={room} overflow="hidden">
+			<Box flexDirection="column" height={room} overflowY="hidden">
 				{entries === undefined ? <Text color={theme.dim}> looking …</Text> : null}
 				{isPath ? <Text color={theme.dim}>{` Enter opens the file ${filter.trim()}`}</Text> : null}
 				{found.slice(top, top + room).map((entry, row) => (
