@@ -4,7 +4,7 @@ import {EngineError} from '../source/engine/engine-errors.js';
 import type {ModelFacts} from '../source/engine/types.js';
 import {toAscii} from '../source/ui/ascii-output.js';
 import {asciiGlyphs, createTheme, type Theme, unicodeGlyphs} from '../source/ui/theme.js';
-import {baseSettings, createFakeEngine} from './support/fake-engine.js';
+import {baseSettings, cpuDevice, createFakeEngine} from './support/fake-engine.js';
 import {bigModel, createFakeServices} from './support/fake-services.js';
 import {renderScreen} from './support/render-screen.js';
 import type {ScreenView} from './support/screen.js';
@@ -447,8 +447,48 @@ describe('tuner', () => {
 		await screen.press('esc');
 		await screen.waitForText('nothing to do');
 		await screen.type('b', '9G', '\r');
-		await screen.waitForText('of the VRAM budget');
-		expect(screen.services.plan.get().budgets.vram).toBeDefined();
+		await screen.waitForText(/● .* the 9\.0 GiB budget/);
+		await screen.type('b');
+		await screen.waitForText('VRAM budget 9G');
+		await screen.press('backspace', 'backspace', 'enter');
+		await screen.waitForText('GiB of VRAM left');
+		expect(screen.services.plan.get().budgets.vram).toBeUndefined();
+	});
+
+	test.each(sizes)('%i x %i: without a GPU, fit and budget say why they do nothing', async (columns, rows) => {
+		await using screen = await open({columns, rows, device: cpuDevice});
+		await screen.press('tab');
+		await screen.waitForText('no GPU: all layers on the CPU');
+		await screen.type('f');
+		await screen.waitForText('no VRAM: there is no GPU');
+		await screen.press('down', 'right', 'left');
+		await screen.waitForGone('no VRAM');
+		await screen.type('b');
+		await screen.waitForText('no VRAM: there is no GPU');
+		expect(screen.screen()).not.toContain('VRAM budget');
+	});
+
+	test.each(sizes)('%i x %i: what cannot be is said at once, what binds is said whole', async (columns, rows) => {
+		await using screen = await open({columns, rows});
+		await screen.press('tab');
+		await screen.waitForText('of VRAM left');
+		await screen.type('f');
+		await screen.waitForText(columns < 80 ? /fits {3}layer \d+ needs \d+ MiB more/ : /VRAM binds: layer \d+ needs [\d.]+ [GM]iB more/);
+		await screen.press('esc', 'down', 'down', 'down', 'right', 'right');
+		await screen.waitForGone('iB more');
+		await screen.press('down', 'down', 'down', 'end');
+		await screen.waitForText('● V q8_0 needs flash attention');
+	});
+
+	test.each(['i', 'a'])('an arrow leaves what %s shows, and moves nothing', async key => {
+		await using screen = await open();
+		await screen.press('tab');
+		await screen.waitForText('GPU layers');
+		await screen.type(key);
+		await screen.waitForGone('GPU layers');
+		await screen.press('right');
+		await screen.waitForText('12 / 81');
+		expect(screen.services.plan.get().pending).toBeUndefined();
 	});
 
 	test('refused settings: the reason is told, the settings before are back, the conversation is still there', async () => {
@@ -529,6 +569,20 @@ describe('models', () => {
 		await screen.waitForText('broken.gguf is cut off.');
 	});
 
+	test('the filter loses whole characters, and all of them at once', async () => {
+		await using screen = start({firstScreen: 'models'});
+		await screen.waitForText('▸ big');
+		await screen.type('a漢👍');
+		await screen.waitForText('opens the file a漢👍');
+		await screen.press('backspace');
+		await screen.waitForText(/opens the file a漢 *│/);
+		await screen.press('backspace');
+		await screen.waitForText(/opens the file a *│/);
+		await screen.type('bc');
+		await screen.press('ctrlU');
+		await screen.waitForText('type to filter');
+	});
+
 	test('control keys are not letters of the filter', async () => {
 		await using screen = await open();
 		await screen.press('ctrlO');
@@ -551,6 +605,7 @@ describe('help', () => {
 		await screen.waitForGone('Everywhere');
 		await screen.press('pageDown', 'pageDown', 'pageDown');
 		await screen.waitForText('/quit');
+		expect(screen.screen()).toContain('▪ ▫ ·');
 		await screen.press('pageUp', 'pageUp', 'pageUp', 'pageUp');
 		await screen.waitForText('Everywhere');
 		await screen.press('esc');

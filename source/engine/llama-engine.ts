@@ -17,7 +17,7 @@ import {
 import {wantedContext} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import {createDryRuns} from './llama-dry-run.js';
-import {createLlamaLog} from './llama-log.js';
+import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {flash, ggmlType, must} from './llama-words.js';
 import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling, WantedSettings} from './types.js';
 
@@ -30,6 +30,7 @@ const toHistory = (system: string | undefined, messages: readonly Message[]): Ch
 export const createLlamaEngine = (): Engine => {
 	const log = createLlamaLog();
 	let llama: Llama | undefined;
+	let hasGpu = false;
 	let model: LlamaModel | undefined;
 	let context: LlamaContext | undefined;
 	let sequence: LlamaContextSequence | undefined;
@@ -40,11 +41,11 @@ export const createLlamaEngine = (): Engine => {
 	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {
 		if (error instanceof EngineError) return error;
 		if (signal?.aborted) return new EngineError('aborted', 'Stopped.', {cause: error});
-		const reason = log.reason();
+		const reason = log.reason({hasGpu});
 		if (error instanceof InsufficientMemoryError) {
 			return new EngineError('out-of-memory', what, {
 				why: reason?.why ?? `${error.message}.`,
-				advice: 'Use fewer GPU layers, a smaller context or a q8_0 KV cache.',
+				advice: hasGpu ? memoryAdvice.gpu : memoryAdvice.cpu,
 				cause: error,
 			});
 		}
@@ -175,7 +176,7 @@ export const createLlamaEngine = (): Engine => {
 		});
 		if (log.fallbacks() === fallbacks) return;
 		await delay(20); // what llama.cpp logs can come after its answer
-		const reason = log.reason();
+		const reason = log.reason({hasGpu});
 		if (reason) throw new EngineError(reason.code, 'The context could not be created.', reason);
 	};
 
@@ -207,6 +208,7 @@ export const createLlamaEngine = (): Engine => {
 			Object.assign(llama, {_createLogLevelOverride: () => () => {}});
 
 			const names = await llama.getGpuDeviceNames();
+			hasGpu = names.length > 0;
 			return {backend: names.length === 0 || llama.gpu === false ? 'cpu' : (llama.gpu as Backend), names};
 		},
 

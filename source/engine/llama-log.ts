@@ -3,6 +3,12 @@ import type {MemorySplit} from './types.js';
 
 export type Reason = {readonly code: EngineErrorCode; readonly why: string; readonly advice: string};
 
+/** What takes less, by whether there is a GPU. */
+export const memoryAdvice = {
+	gpu: 'Use fewer GPU layers, a smaller context or a q8_0 KV cache.',
+	cpu: 'Use a smaller context or a q8_0 KV cache.',
+};
+
 /** What llama.cpp writes when it gives up, and what a person should read instead. Phrases from llama.cpp v0.5.0's sources. */
 const reasons: ReadonlyArray<readonly [RegExp, (match: RegExpMatchArray) => Reason]> = [
 	[
@@ -26,7 +32,7 @@ const reasons: ReadonlyArray<readonly [RegExp, (match: RegExpMatchArray) => Reas
 		() => ({
 			code: 'out-of-memory',
 			why: 'llama.cpp could not allocate the memory.',
-			advice: 'Use fewer GPU layers, a smaller context or a q8_0 KV cache.',
+			advice: memoryAdvice.gpu,
 		}),
 	],
 	[
@@ -71,11 +77,13 @@ export const createLlamaLog = () => {
 		clear() {
 			lines = [];
 		},
-		reason(): Reason | undefined {
+		reason({hasGpu = true} = {}): Reason | undefined {
 			const text = lines.join('\n');
 			for (const [pattern, explain] of reasons) {
 				const match = text.match(pattern);
-				if (match) return explain(match);
+				if (!match) continue;
+				const reason = explain(match);
+				return hasGpu || reason.advice !== memoryAdvice.gpu ? reason : {...reason, advice: memoryAdvice.cpu};
 			}
 
 			return undefined;

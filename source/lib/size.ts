@@ -32,4 +32,18 @@ export const parseSize = (text: string): Size | undefined => {
 	return bytes > 0 && Number.isSafeInteger(bytes) ? {bytes} : undefined;
 };
 
+/** As it would be typed; `parseSize` reads it back. */
+export const sizeText = (size: Size): string => {
+	if ('ratio' in size) return `${Number((size.ratio * 100).toFixed(3))}%`;
+	const texts = ['T', 'TB', 'G', 'GB', 'M', 'MB', 'K', 'kB'].map(unit => {
+		const value = Number((size.bytes / (unitBytes[unit.toLowerCase()] ?? 1)).toFixed(3));
+		return value >= 1 ? `${value}${unit}` : '';
+	});
+	const isExact = (text: string) => {
+		const parsed = parseSize(text);
+		return parsed && 'bytes' in parsed && parsed.bytes === size.bytes;
+	};
+	return texts.find(isExact) ?? `${size.bytes}B`;
+};
+
 export const bytesOf = (size: Size, totalBytes: number): number => ('bytes' in size ? size.bytes : Math.floor(size.ratio * totalBytes));

@@ -18,8 +18,8 @@ export type PlanState = {
 	/** What applying them would add to what is taken now, or free (below 0). */
 	readonly added: MemorySplit | undefined;
 	readonly budgets: Budgets;
-	/** What keeps the last fit from being better; forgotten when something else is moved. */
-	readonly binding: BindingLimit | undefined;
+	/** What keeps the last fit from being better, or why nothing can be fitted; forgotten when settings or budget change. */
+	readonly binding: BindingLimit | 'no GPU' | undefined;
 	/** The engine is being asked, and the user waits for it. */
 	readonly isAsking: boolean;
 	/** What would make the settings better; undefined: not asked since they changed. */
@@ -140,7 +140,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		timer.unref();
 	};
 
-	const setPending = (settings: Settings | undefined, binding?: BindingLimit) => {
+	const setPending = (settings: Settings | undefined, binding?: PlanState['binding']) => {
 		const {applied} = engine.get();
 		change({pending: settings && applied && isSame(applied, settings) ? undefined : settings, binding, advice: undefined});
 		preview();
@@ -156,7 +156,8 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 		if (state.applied === applied) return;
 		applied = state.applied;
-		setPending(undefined, store.get().binding);
+		const {pending, binding} = store.get();
+		setPending(undefined, applied && pending && isSame(applied, pending) ? binding : undefined);
 	});
 	/** What is planned with has changed, not what is planned. */
 	const refresh = () => {
@@ -176,7 +177,15 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 	const unsubscribeMonitor = monitor.subscribe(refresh);
 
+	/** false: there is no device for what was asked, and the tuner says so. */
+	const hasGpu = (): boolean => {
+		const bounds = limits();
+		if (bounds?.gpuLayers === 0) change({binding: 'no GPU'});
+		return bounds !== undefined && bounds.gpuLayers > 0;
+	};
+
 	return {
+		hasGpu,
 		refresh,
 		whileAsking,
 		get: store.get,
@@ -202,7 +211,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		async fit() {
 			const now = shown();
 			const bounds = limits();
-			if (!now || !bounds || bounds.gpuLayers === 0 || store.get().isAsking) return;
+			if (!now || !bounds || store.get().isAsking || !hasGpu()) return;
 			await whileAsking(async () => {
 				const {plan, bindingLimit} = await fitLayers(
 					{settings: now.settings, layers: bounds.gpuLayers, sizes: now.facts.weights.sizes, machine: basis(now.facts).machine},
@@ -228,7 +237,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			if (settings) setPending(settings);
 		},
 		setVramBudget(vram: Size | undefined) {
-			change({budgets: {...store.get().budgets, vram}});
+			change({budgets: {...store.get().budgets, vram}, binding: undefined});
 			preview();
 		},
 		dispose() {

@@ -1,6 +1,9 @@
+import type {Settings} from '../engine/types.js';
 import {count, memory, rate} from '../lib/format.js';
 import type {BindingLimit} from './fit.js';
-import type {Advice, Plan, Verdict} from './types.js';
+import {limitBytes} from './memory.js';
+import {isBeyondTraining, type Limits} from './settings.js';
+import type {Advice, Memory, Plan, Verdict} from './types.js';
 
 export type PlanText = {readonly verdict: Verdict; readonly head: string; readonly rest: string; readonly speed: string};
 
@@ -8,14 +11,19 @@ const marks = {fits: 'fits', tight: 'tight', 'does not fit': 'does not fit', pag
 
 const leftOf = (bytes: number | undefined, of: string): string | undefined => {
 	if (bytes === undefined) return undefined;
-	return bytes < 0 ? `${memory(-bytes)} too much for ${of}` : `${memory(bytes)} of ${of} left`;
+	return bytes < 0 ? `${memory(-bytes)} over ${of}` : `${memory(bytes)} of ${of} left`;
+};
+
+const vramName = (vram: Memory | undefined): string => {
+	if (vram?.budgetBytes === undefined) return 'VRAM';
+	const budget = memory(vram.budgetBytes);
+	return limitBytes(vram) < vram.budgetBytes ? `VRAM (budget ${budget})` : `the ${budget} budget`;
 };
 
 /** What a plan comes to, in the words of the tuner's last line. `approximately` stands before what was not asked of the engine. */
-export const planText = (plan: Plan, hasBudget: boolean, approximately: string): PlanText => {
+export const planText = (plan: Plan, vram: Memory | undefined, approximately: string): PlanText => {
 	const isRam = plan.ramVerdict === plan.verdict && plan.vramVerdict !== plan.verdict;
-	const vramName = hasBudget ? 'the VRAM budget' : 'VRAM';
-	const left = isRam || plan.vramLeftBytes === undefined ? leftOf(plan.ramLeftBytes, 'RAM') : leftOf(plan.vramLeftBytes, vramName);
+	const left = isRam || plan.vramLeftBytes === undefined ? leftOf(plan.ramLeftBytes, 'RAM') : leftOf(plan.vramLeftBytes, vramName(vram));
 	return {
 		verdict: plan.verdict,
 		head: `${plan.exact ? '' : `${approximately} `}${marks[plan.verdict]}`,
@@ -24,16 +32,18 @@ export const planText = (plan: Plan, hasBudget: boolean, approximately: string):
 	};
 };
 
-const ordinal = (value: number): string => {
-	const ending = value % 100 >= 11 && value % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][value % 10] ?? 'th');
-	return `${count(value)}${ending}`;
-};
-
-/** Why a fit stopped where it did: "VRAM binds: the 13th layer needs 0.4 GiB more". */
-export const bindingText = ({limit, next, missingBytes}: BindingLimit): string =>
+/** Why a fit stopped where it did: "VRAM binds: layer 13 needs 0.4 GiB more". */
+const bindingText = ({limit, next, missingBytes}: BindingLimit): string =>
 	missingBytes > 0
-		? `${limit} binds: the ${ordinal(next)} layer needs ${memory(missingBytes)} more`
-		: `${limit} binds: the ${ordinal(next)} layer would leave too little free`;
+		? `${limit} binds: layer ${count(next)} needs ${memory(missingBytes)} more`
+		: `${limit} binds: layer ${count(next)} leaves too little`;
+
+/** A word beside the verdict; short, for a line of 60 cells. */
+export const remarkText = (settings: Settings, limits: Limits | undefined, binding: BindingLimit | 'no GPU' | undefined): string => {
+	if (binding === 'no GPU') return 'no VRAM: there is no GPU';
+	if (limits && isBeyondTraining(settings, limits)) return `trained for ${count(limits.trainedContext)} tokens`;
+	return binding ? bindingText(binding) : '';
+};
 
 /** A piece of advice with its computed effect. */
 export const adviceText = ({text, freesVramBytes, moreLayers, tokensPerSecond}: Advice, approximately = '≈'): string => {

@@ -103,17 +103,21 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 	}
 };
 
-/** What a person should know before these settings are applied; llama.cpp takes them all the same. */
+/** llama.cpp refuses them, whatever the machine. */
+export const isImpossible = ({flashAttention, cacheTypeV}: Settings): boolean =>
+	flashAttention === 'off' && !['f32', 'f16', 'bf16'].includes(cacheTypeV);
+
+export const isBeyondTraining = ({contextSize}: Settings, {trainedContext}: Limits): boolean =>
+	trainedContext !== undefined && contextSize > trainedContext;
+
+/** What a person should know before these settings are applied. */
 export const warningsOf = (settings: Settings, limits: Limits): readonly string[] => {
 	const warnings: string[] = [];
-	if (limits.trainedContext !== undefined && settings.contextSize > limits.trainedContext) {
-		warnings.push(`the model was trained for ${limits.trainedContext.toLocaleString('en-US')} tokens of context`);
+	if (isBeyondTraining(settings, limits)) {
+		warnings.push(`the model was trained for ${limits.trainedContext?.toLocaleString('en-US')} tokens of context`);
 	}
 
-	if (settings.flashAttention === 'off' && !['f32', 'f16', 'bf16'].includes(settings.cacheTypeV)) {
-		warnings.push('a quantized V cache needs flash attention');
-	}
-
+	if (isImpossible(settings)) warnings.push('a quantized V cache needs flash attention');
 	return warnings;
 };
 

@@ -39,6 +39,13 @@ test.each([
 	expect(reason?.advice).toMatch(/^[A-Z].*\.$/);
 });
 
+test('without a GPU the advice is not about its layers', () => {
+	const log = createLlamaLog();
+	log.logger('error', 'out of memory');
+	expect(log.reason()?.advice).toContain('GPU layers');
+	expect(log.reason({hasGpu: false})?.advice).toBe('Use a smaller context or a q8_0 KV cache.');
+});
+
 test('what it does not know has no reason', () => {
 	expect(reasonOf('something quite different')).toBeUndefined();
 	expect(createLlamaLog().reason()).toBeUndefined();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
-import {bytesOf, parseSize} from '../../source/lib/size.js';
+import {bytesOf, parseSize, sizeText} from '../../source/lib/size.js';
 
 const gib = 1024 ** 3;
 
@@ -83,6 +83,12 @@ test('never anything but bytes that can be counted, or a share', () => {
 			},
 		),
 	);
+});
+
+test.each(['11.5G', '11500M', '12GB', '90%', '0.5%', '4096B', '1T', '512K'])('%s is written as it was read', text => {
+	const size = parseSize(text);
+	expect(size && parseSize(sizeText(size))).toEqual(size);
+	expect(size && sizeText(size)).toBe(text.replace('4096B', '4K'));
 });
 
 test('a share of what there is', () => {

@@ -199,11 +199,26 @@ describe('fit', () => {
 		await plan.fit();
 		expect(pending()?.gpuLayers).toBe(7);
 		expect(plan.get().plan?.vramBytes).toBeLessThanOrEqual(4 * gib);
+		expect(plan.get().binding).toBeDefined();
+		plan.setVramBudget(undefined);
+		expect(plan.get().binding).toBeUndefined();
+	});
+
+	test('what binds is said until it was applied and no longer, when other settings come', async () => {
+		const {plan, apply, load} = await loaded();
+		await plan.fit();
+		const {binding} = plan.get();
+		await apply();
+		expect(plan.get().binding).toBe(binding);
+		await load();
+		expect(plan.get().binding).toBeUndefined();
 	});
 
 	test('without a device there is nothing to fit', async () => {
 		const {plan, pending} = await loaded({device: cpuDevice});
 		await plan.fit();
-		expect([pending(), plan.get().isAsking]).toEqual([undefined, false]);
+		expect([pending(), plan.get().isAsking, plan.get().binding]).toEqual([undefined, false, 'no GPU']);
+		plan.move('contextSize', 'more');
+		expect(plan.get().binding).toBeUndefined();
 	});
 });

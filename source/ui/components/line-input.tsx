@@ -1,6 +1,7 @@
 import {useInput} from 'ink';
 import TextInput from 'ink-text-input';
-import {type RefObject, useRef} from 'react';
+import {useRef} from 'react';
+import {drawable} from '../../lib/text.js';
 
 type LineInputProps = {
 	readonly value: string;
@@ -10,25 +11,50 @@ type LineInputProps = {
 	readonly onSubmit: (value: string) => void;
 };
 
+type Seen = 'text' | 'deletion' | 'other';
+
 /** Sees each key before the field does: Ink calls listeners in the order of their elements. */
-const KeyWatch = ({isText}: {readonly isText: RefObject<boolean>}) => {
-	useInput((_input, key) => {
-		isText.current = !key.ctrl && !key.meta;
+const KeyWatch = ({onSeen, onClear}: {readonly onSeen: (seen: Seen) => void; readonly onClear: (() => void) | undefined}) => {
+	useInput((input, key) => {
+		if (key.ctrl && input === 'u') onClear?.();
+		if (key.ctrl || key.meta) onSeen('other');
+		else onSeen(key.backspace || key.delete ? 'deletion' : 'text');
 	});
 	return null;
 };
 
-/** A line of text; ink-text-input takes Ctrl+L for the letter l, this does not. */
+const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
+
+/** The text without the whole grapheme that one code unit was taken out of. */
+export const withoutGrapheme = (text: string, less: string): string => {
+	let at = 0;
+	while (at < less.length && text[at] === less[at]) at++;
+	const cluster = segmenter.segment(text).containing(at);
+	return cluster ? text.slice(0, cluster.index) + text.slice(cluster.index + cluster.segment.length) : less;
+};
+
+/** A line of text. ink-text-input takes Ctrl+L for the letter l and half an emoji for a character, this does not; Ctrl+U empties it. */
 export const LineInput = ({onChange, ...props}: LineInputProps) => {
-	const isText = useRef(true);
+	const seen = useRef<Seen>('text');
 	return (
 		<>
-			<KeyWatch isText={isText} />
+			<KeyWatch
+				onSeen={now => {
+					seen.current = now;
+				}}
+				onClear={props.focus === false ? undefined : () => onChange('')}
+			/>
 			<TextInput
 				{...props}
 				onChange={value => {
+					if (seen.current === 'other') return;
+					if (seen.current === 'deletion') {
+						onChange(withoutGrapheme(props.value, value));
+						return;
+					}
+
 					const [line = '', ...rest] = value.split(/[\r\n]/);
-					if (isText.current) onChange(line);
+					onChange(drawable(line));
 					// Text and Enter can come in one piece.
 					if (rest.length > 0) props.onSubmit(line);
 				}}

@@ -1,6 +1,6 @@
 import {Box, Text} from 'ink';
 import type {Settings} from '../../engine/types.js';
-import {count} from '../../lib/format.js';
+import {count, unknown} from '../../lib/format.js';
 import type {Limits, SettingName} from '../../planner/settings.js';
 import {layerCells} from '../components/gauge-cells.js';
 import {useTheme} from '../theme.js';
@@ -53,14 +53,17 @@ type FieldProps = {
 	/** Below 80 columns: one cell where there are two. */
 	readonly isNarrow: boolean;
 	readonly suffix?: string;
+	/** Stands for the value. */
+	readonly instead?: string | undefined;
 };
 
-const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, suffix = ''}: FieldProps) => {
+const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, suffix = '', instead}: FieldProps) => {
 	const theme = useTheme();
 	const {selected, left, right} = theme.glyphs;
 	const gap = isNarrow ? '' : ' ';
 	const label = isFirst && !isNarrow ? labels[name].padEnd(10) : labels[name];
 	const width = isNarrow && name === 'threads' ? 3 : valueWidths[name];
+	const value = instead ?? valueText(settings, name);
 	return (
 		<Text wrap="truncate">
 			<Text color={theme.accent}>{isSelected ? `${selected}${gap}` : ` ${gap}`}</Text>
@@ -69,11 +72,11 @@ const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, suffix
 			</Text>
 			<Text color={theme.accent}>{isSelected ? `${left}${gap}` : ` ${gap}`}</Text>
 			<Text bold={isPending} color={isPending ? theme.pending : theme.text}>
-				{valueText(settings, name).padStart(isFirst ? width : 0)}
+				{value.padStart(isFirst ? width : 0)}
 			</Text>
 			<Text color={theme.dim}>{suffix}</Text>
 			<Text color={theme.accent}>{isSelected ? `${gap}${right}` : `${gap} `}</Text>
-			{isFirst ? '' : ''.padEnd(width - valueText(settings, name).length)}
+			{isFirst ? '' : ''.padEnd(width - value.length)}
 		</Text>
 	);
 };
@@ -123,10 +126,11 @@ export const TunerSettings = ({settings, applied, limits, selected, width}: Tune
 					isSelected={name === selected}
 					isFirst={index === 0}
 					isNarrow={width < 80}
-					suffix={isLayers(name) ? ` / ${layers}` : ''}
+					suffix={isLayers(name) && layers > 0 ? ` / ${layers}` : ''}
+					instead={isLayers(name) && layers === 0 ? unknown : undefined}
 				/>
 			))}
-			{isLayers(names[0]) && layers === 0 ? <Text color={theme.dim}> no GPU: all layers run on the CPU</Text> : null}
+			{isLayers(names[0]) && layers === 0 ? <Text color={theme.dim}> no GPU: all layers on the CPU</Text> : null}
 			{isLayers(names[0]) && layers > 0 ? (
 				<Box flexGrow={1} justifyContent="space-between" marginLeft={1}>
 					<Layers applied={applied.gpuLayers} pending={settings.gpuLayers} total={layers} width={Math.min(layers, width - 46)} />

@@ -1,9 +1,10 @@
 import {Box, Text, useInput, usePaste} from 'ink';
 import {useState} from 'react';
 import {commands} from '../../chat/commands.js';
+import {unknown} from '../../lib/format.js';
 import {Pane} from '../components/pane.js';
 import {type Binding, chatKeys, globalKeys, tunerKeys} from '../keymap.js';
-import {useTheme} from '../theme.js';
+import {type Glyphs, useTheme} from '../theme.js';
 
 type HelpScreenProps = {readonly width: number; readonly height: number; readonly isLeaving: boolean; readonly onClose: () => void};
 
@@ -15,10 +16,21 @@ const keyLines = (title: string, bindings: ReadonlyArray<Binding<unknown>>): rea
 	{id: `after ${title}`},
 ];
 
-const lines: readonly Line[] = [
+const signs = ({gauge, layer, approximately}: Glyphs): ReadonlyArray<Omit<Line, 'id'>> => [
+	{keys: `${gauge.other} ${gauge.own}`, text: 'gauges: held by other programs, by vramble'},
+	{keys: `${gauge.pending} ${gauge.free}`, text: 'what the pending settings will add or free; free'},
+	{keys: `${layer.on} ${layer.removed} ${layer.off}`, text: 'a layer on the GPU, one to be taken off it, one on the CPU'},
+	{keys: approximately, text: 'computed or expected, not measured or asked of llama.cpp'},
+	{keys: unknown, text: 'not known'},
+];
+
+const linesOf = (glyphs: Glyphs): readonly Line[] => [
 	...keyLines('Everywhere', globalKeys),
 	...keyLines('Chat', chatKeys),
 	...keyLines('Tuner', tunerKeys),
+	{id: 'Signs', title: 'Signs'},
+	...signs(glyphs).map(line => ({...line, id: `Signs ${line.text}`})),
+	{id: 'after Signs'},
 	{id: 'Commands', title: 'Commands'},
 	...commands.map(({name, argument, text}) => ({id: name, keys: `/${name} ${argument}`.trim(), text})),
 ];
@@ -26,6 +38,7 @@ const lines: readonly Line[] = [
 export const HelpScreen = ({width, height, isLeaving, onClose}: HelpScreenProps) => {
 	const theme = useTheme();
 	const [top, setTop] = useState(0);
+	const lines = linesOf(theme.glyphs);
 	const room = height - 2;
 	const last = Math.max(0, lines.length - room);
 	const scroll = (rows: number) => setTop(current => Math.min(last, Math.max(0, current + rows)));

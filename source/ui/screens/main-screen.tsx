@@ -6,7 +6,7 @@ import {Editor} from '../components/editor.js';
 import type {EditorState} from '../components/editor-reducer.js';
 import type {ScrollEvent, ScrollState} from '../components/scroll-reducer.js';
 import {useEditor} from '../components/use-editor.js';
-import {globalKeys, tunerKeys, verbOf} from '../keymap.js';
+import {globalKeys, type TunerVerb, tunerKeys, verbOf} from '../keymap.js';
 import {layoutOf} from '../layout.js';
 import {ChatPane} from '../panes/chat-pane.js';
 import {Footer, type Hint} from '../panes/footer.js';
@@ -111,14 +111,17 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		}
 
 		const verb = verbOf(tunerKeys, input, key);
-		if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1});
+		// What the arrows change is not seen there.
+		if (verb && now.tuner !== 'settings' && movesSetting(verb)) turn('settings');
+		else if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1});
 		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1});
 		else if (verb === 'apply' && plan.get().pending && isAnswering(engine.get().phase.name)) turn('asking');
 		else if (verb === 'apply') void services.apply();
 		else if (verb === 'recall') plan.recall();
 		else if (verb === 'fit') void plan.fit();
-		else if (verb === 'budget') turn('budget');
-		else if (verb === 'advice') {
+		else if (verb === 'budget') {
+			if (plan.hasGpu()) turn('budget');
+		} else if (verb === 'advice') {
 			turn(now.tuner === 'advice' ? 'settings' : 'advice');
 			if (now.tuner !== 'advice') void plan.advise().catch(() => {});
 		} else if (verb === 'breakdown') turn(now.tuner === 'breakdown' ? 'settings' : 'breakdown');
@@ -169,5 +172,8 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		</Box>
 	);
 };
+
+const otherVerbs: ReadonlySet<TunerVerb> = new Set(['apply', 'putBack', 'recall', 'fit', 'budget', 'breakdown', 'advice']);
+const movesSetting = (verb: TunerVerb) => !otherVerbs.has(verb);
 
 const isAnswering = (name: string) => name === 'writing' || name === 'processing';

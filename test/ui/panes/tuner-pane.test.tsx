@@ -69,17 +69,18 @@ test.each<[string, Partial<Settings>, string]>([
 });
 
 test.each<[string, Partial<Settings>, string]>([
-	['more context than trained', {contextSize: 16_384}, 'the model was trained for 8,192 tokens of context'],
-	['quantized V without flash attention', {cacheTypeV: 'q8_0', flashAttention: 'off'}, 'a quantized V cache needs flash attention'],
+	['more context than trained', {contextSize: 16_384}, 'trained for 8,192 tokens'],
+	['quantized V without flash attention', {cacheTypeV: 'q8_0', flashAttention: 'off'}, '● V q8_0 needs flash attention'],
 ])('warns: %s', (_what, change, warning) => {
-	expect(statusOf(show({width: 120, ...pending(change)}))).toContain(warning);
+	for (const width of [80, 120]) expect(statusOf(show({width, ...pending(change)}))).toContain(warning);
+	expect(show({width: 60, height: 4, isCompact: true, ...pending(change)})).toContain(warning);
 });
 
 test('without a device', () => {
 	const onCpu = {...baseSettings, gpuLayers: 0};
 	const drawn = show({applied: onCpu, limits: limitsOf(bigModel, false, 8)});
-	expect(row(drawn, 1)).toContain('0 / 0');
-	expect(row(drawn, 1)).toContain('no GPU: all layers run on the CPU');
+	expect(row(drawn, 1)).toMatch(/GPU layers ◂ {3}— ▸ no GPU: all layers on the CPU/);
+	expect(drawn).not.toContain('/ 0');
 });
 
 test('without a model', () => {

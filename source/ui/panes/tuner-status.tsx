@@ -1,0 +1,78 @@
+import {Box, Text} from 'ink';
+import type {Settings} from '../../engine/types.js';
+import type {PlanState} from '../../planner/plan-store.js';
+import {planText, remarkText} from '../../planner/plan-words.js';
+import {isImpossible, type Limits, stepBetween} from '../../planner/settings.js';
+import type {Memory} from '../../planner/types.js';
+import {useTheme} from '../theme.js';
+
+type TunerStatusProps = {
+	readonly plan: PlanState;
+	readonly settings: Settings;
+	readonly applied: Settings;
+	readonly limits: Limits | undefined;
+	readonly vram: Memory | undefined;
+	/** An answer is in the way of what is to be applied. */
+	readonly isAsking: boolean;
+	/** Cells of the line. */
+	readonly width: number;
+};
+
+const effects = {nothing: 'nothing to do', context: 'context only', model: 'full reload'};
+const gap = '   ';
+
+/** The texts that there is room for, the ones that matter most first; the others are empty. */
+export const fitTexts = (texts: readonly string[], room: number): readonly string[] => {
+	let left = room;
+	return texts.map(text => {
+		if (text.length > left) return '';
+		left -= text.length;
+		return text;
+	});
+};
+
+/** What the settings come to, and what Enter will do. */
+export const TunerStatus = ({plan: state, settings, applied, limits, vram, isAsking, width}: TunerStatusProps) => {
+	const theme = useTheme();
+	const {dot, approximately} = theme.glyphs;
+	if (isAsking) {
+		return (
+			<Text color={theme.tight} wrap="truncate">
+				An answer is being written. Enter waits, s stops, Esc back
+			</Text>
+		);
+	}
+
+	const canBe = !isImpossible(settings);
+	const text = state.plan && canBe ? planText(state.plan, vram, approximately) : undefined;
+	const verdict = text?.verdict ?? (canBe ? 'fits' : 'does not fit');
+	const color = {fits: theme.fits, tight: theme.tight, paging: theme.danger, 'does not fit': theme.danger}[verdict];
+	const head = canBe ? text?.head : `V ${settings.cacheTypeV} needs flash attention`;
+	const remark = state.isAsking ? 'asking the engine …' : remarkText(settings, limits, state.binding);
+	const effect = effects[stepBetween(applied, settings)];
+	const room = width - 2 - (head ? head.length + 2 : 0) - 'Enter '.length - effect.length - 2;
+	const spaced = (said: string | undefined) => (said ? `${head ? gap : ''}${said}` : '');
+	// Where the line is short, without what "VRAM binds: …" begins with.
+	const said = spaced(remark).length > room ? remark.replace(/^.*: /, '') : remark;
+	const [shownRemark, rest, speed] = fitTexts([spaced(said), text?.rest ?? '', spaced(text?.speed)], room);
+	return (
+		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>
+			<Text wrap="truncate" color={theme.dim}>
+				<Text bold color={color}>
+					{head ? `${dot} ${head}` : ''}
+				</Text>
+				{rest}
+				<Text color={theme.text}>{speed}</Text>
+				<Text color={state.isAsking ? theme.dim : theme.tight}>{shownRemark}</Text>
+			</Text>
+			<Box flexShrink={0}>
+				<Text color={state.pending ? theme.text : theme.faint}>
+					<Text bold color={state.pending ? theme.accent : theme.faint}>
+						Enter
+					</Text>
+					{` ${effect}`}
+				</Text>
+			</Box>
+		</Box>
+	);
+};
