@@ -17,7 +17,7 @@ const leftOf = (bytes: number | undefined, of: string): string | undefined => {
 const vramName = (vram: Memory | undefined): string => {
 	if (vram?.budgetBytes === undefined) return 'VRAM';
 	const budget = memory(vram.budgetBytes);
-	return limitBytes(vram) < vram.budgetBytes ? `VRAM (budget ${budget})` : `the ${budget} budget`;
+	return limitBytes(vram) < vram.budgetBytes ? `VRAM (budget ${budget})` : `${budget} budget`;
 };
 
 /** What a plan comes to, in the words of the tuner's last line. `approximately` stands before what was not asked of the engine. */

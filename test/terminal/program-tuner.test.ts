@@ -96,7 +96,7 @@ test('settings that llama.cpp refuses are explained, and the ones before are bac
 	await pressUntil(program, 'right', /^V q8_0$/);
 	await pressUntil(program, 'down', /^Flash/);
 	await pressUntil(program, 'right', /off$/);
-	await program.waitForText('a quantized V cache needs flash attention', patience);
+	await program.waitForText('V q8_0 needs flash attention', patience);
 	await program.press('enter');
 	await program.waitForText('the settings before are back', patience);
 	const conversation = conversationOf(program.screen());

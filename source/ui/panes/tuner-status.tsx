@@ -54,7 +54,7 @@ export const TunerStatus = ({plan: state, settings, applied, limits, vram, isAsk
 	const spaced = (said: string | undefined) => (said ? `${head ? gap : ''}${said}` : '');
 	// Where the line is short, without what "VRAM binds: …" begins with.
 	const said = spaced(remark).length > room ? remark.replace(/^.*: /, '') : remark;
-	const [shownRemark, rest, speed] = fitTexts([spaced(said), text?.rest ?? '', spaced(text?.speed)], room);
+	const [shownRemark, speed, rest] = fitTexts([spaced(said), spaced(text?.speed), text?.rest ?? ''], room);
 	return (
 		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>
 			<Text wrap="truncate" color={theme.dim}>

@@ -17,10 +17,14 @@ const keyLines = (title: string, bindings: ReadonlyArray<Binding<unknown>>): rea
 ];
 
 const signs = ({gauge, layer, approximately}: Glyphs): ReadonlyArray<Omit<Line, 'id'>> => [
-	{keys: `${gauge.other} ${gauge.own}`, text: 'gauges: held by other programs, by vramble'},
-	{keys: `${gauge.pending} ${gauge.free}`, text: 'what the pending settings will add or free; free'},
-	{keys: `${layer.on} ${layer.removed} ${layer.off}`, text: 'a layer on the GPU, one to be taken off it, one on the CPU'},
-	{keys: approximately, text: 'computed or expected, not measured or asked of llama.cpp'},
+	{keys: gauge.other, text: 'memory that other programs hold'},
+	{keys: gauge.own, text: 'memory that vramble holds'},
+	{keys: gauge.pending, text: 'what pending settings add or free'},
+	{keys: gauge.free, text: 'free memory'},
+	{keys: layer.on, text: 'a layer on the GPU'},
+	{keys: layer.removed, text: 'a layer to be taken off the GPU'},
+	{keys: layer.off, text: 'a layer on the CPU'},
+	{keys: approximately, text: 'computed or expected, not measured'},
 	{keys: unknown, text: 'not known'},
 ];
 
