@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import module from 'node:module';
 import process from 'node:process';
+import type {BenchOptions} from './source/commands/bench-options.js';
 import type {CliOptions} from './source/commands/options.js';
 import type {Engine} from './source/engine/types.js';
 
@@ -15,22 +16,30 @@ const fail = (message: string, code: number): never => {
 	process.exit(code);
 };
 
-const readOptions = async (): Promise<CliOptions> => {
+const readOptions = async (): Promise<CliOptions | BenchOptions> => {
 	const {helpText, readArguments, UsageError} = await import('./source/commands/flags.js');
 	const {toOptions} = await import('./source/commands/options.js');
+	let isBench = false;
 	try {
 		const {given, positional} = readArguments(process.argv.slice(2));
+		isBench = positional[0] === 'bench';
 		if (given.help || given.version) {
 			// Only here: importing meow takes as long as all that comes before the first frame (45 ms, measured).
 			const {default: meow} = await import('meow');
-			const cli = meow(helpText(), {importMeta: import.meta, argv: [], description: false});
+			const {benchHelpText} = await import('./source/commands/bench-help.js');
+			const cli = meow(isBench ? benchHelpText() : helpText(), {importMeta: import.meta, argv: [], description: false});
 			if (given.help) cli.showHelp(0);
 			cli.showVersion();
 		}
 
-		return toOptions(given, positional);
+		if (!isBench) return toOptions(given, positional);
+		const {toBenchOptions} = await import('./source/commands/bench-options.js');
+		return toBenchOptions(given, positional.slice(1));
 	} catch (error) {
-		if (error instanceof UsageError) fail(`${error.message}\nvramble --help lists the flags.`, 2);
+		if (error instanceof UsageError) {
+			fail(`${error.message}\nvramble ${isBench ? 'bench ' : ''}--help lists the flags.`, 2);
+		}
+
 		throw error;
 	}
 };
@@ -135,6 +144,52 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 	if (!controller.signal.aborted) leave(code)();
 };
 
+const showBench = async (options: BenchOptions, guidePath: string): Promise<void> => {
+	const [{cpus}, {resolve}, {bench}, {checkModelFile}, {describeError}, {askInProcess, createProcessEngine}, {isUtf8}, outside] =
+		await Promise.all([
+			import('node:os'),
+			import('node:path'),
+			import('./source/commands/bench.js'),
+			import('./source/models/model-file.js'),
+			import('./source/engine/engine-errors.js'),
+			import('./source/engine/process-engine.js'),
+			import('./source/lib/locale.js'),
+			import('./source/outside.js'),
+		]);
+	const {stdout, stderr, env} = process;
+	const path = resolve(options.model ?? guidePath);
+	const {facts} = await checkModelFile(path).catch(error => fail(describeError(error), 1));
+	const model = path === guidePath ? {...facts, name: 'guide'} : facts;
+	const controller = new AbortController();
+	const {signal} = controller;
+	const engine = createProcessEngine(engineProcess);
+	const settle = outside.settleFor({
+		engine,
+		model,
+		budgets: options.budgets,
+		askCarefully: askInProcess(engineProcess, options.gpu),
+		signal,
+	});
+	let running: Promise<number> | undefined;
+	const leave = (code: number) => () => {
+		controller.abort();
+		void outside.leave(Promise.all([engine.dispose(), running]), code);
+	};
+	process.on('SIGINT', leave(130)).on('SIGTERM', leave(143)).on('SIGHUP', leave(129));
+	stdout.on('error', leave(0));
+	stderr.on('error', () => {});
+	running = bench({...options, ascii: options.ascii || !isUtf8(env, process.platform)}, model, {
+		engine,
+		settle,
+		cpu: cpus()[0]?.model.trim() ?? 'unknown',
+		stdout,
+		stderr,
+		signal,
+	});
+	const code = await running;
+	if (!signal.aborted) leave(code)();
+};
+
 const showScreen = async (options: CliOptions, guidePath: string): Promise<void> => {
 	const [
 		{render},
@@ -222,5 +277,9 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 const options = await readOptions();
 const {fileURLToPath} = await import('node:url');
 const guidePath = fileURLToPath(guide);
-const hasScreen = process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json;
-await (options.command === 'plan' ? showPlan : hasScreen ? showScreen : answer)(options, guidePath);
+if (options.command === 'bench') {
+	await showBench(options, guidePath);
+} else {
+	const hasScreen = process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json;
+	await (options.command === 'plan' ? showPlan : hasScreen ? showScreen : answer)(options, guidePath);
+}

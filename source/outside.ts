@@ -61,7 +61,7 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 });
 
 type ToSettle = {
-	readonly engine: Engine;
+	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
 	readonly model: ModelFacts;
 	readonly budgets: Budgets;
 	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;

@@ -14,6 +14,8 @@ type Flag = {
 	readonly text: string;
 	/** Given again it adds to the list; of any other flag the last value counts. */
 	readonly repeats?: boolean;
+	/** It stands in that command's own help. */
+	readonly of?: 'bench';
 };
 
 export const flags = [
@@ -42,6 +44,11 @@ export const flags = [
 	{names: ['seed', 's'], value: 'N', text: 'seed of the sampling (random)'},
 	{names: ['json'], text: 'with -p and plan: one line of JSON instead of the text'},
 	{names: ['ascii'], text: 'draw with ASCII characters only'},
+	{names: ['n-prompt'], value: 'N,…', text: 'tokens of a prompt, 0: no such test (512); also -p', of: 'bench'},
+	{names: ['n-gen'], value: 'N,…', text: 'tokens to generate, 0: no such test (128); also -n', of: 'bench'},
+	{names: ['repetitions', 'r'], value: 'N', text: 'runs of each test, after one that does not count (5)', of: 'bench'},
+	{names: ['output', 'o'], value: 'md|json|csv', text: 'what is printed (md); --json is the same as -o json', of: 'bench'},
+	{names: ['mmap', 'mmp'], value: '0|1', text: 'map the weights from the file (1)', of: 'bench'},
 	{names: ['help', 'h'], text: 'this help'},
 	{names: ['version'], text: 'the version'},
 ] as const satisfies readonly Flag[];
@@ -103,13 +110,18 @@ export const readArguments = (argv: readonly string[]): {readonly given: GivenFl
 	return {given, positional};
 };
 
+/** Flags as lines of a help text. */
+export const flagLines = (isListed: (flag: Flag & {readonly names: readonly string[]}) => boolean): string =>
+	(flags as readonly Flag[])
+		.filter(isListed)
+		.map(({names: [long, ...others], text: explanation, value}) => {
+			const short = others.find(name => name.length <= 3);
+			const left = `${short ? `-${short}, ` : ''}--${long}${value ? ` ${value}` : ''}`;
+			return `    ${left.padEnd(36)}${explanation}`;
+		})
+		.join('\n');
+
 export const helpText = (): string => {
-	const lines = flags.map(({names, text: explanation, ...flag}: Flag) => {
-		const [long, ...others] = names;
-		const short = others.find(name => name.length <= 3);
-		const left = `${short ? `-${short}, ` : ''}--${long}${flag.value ? ` ${flag.value}` : ''}`;
-		return `    ${left.padEnd(36)}${explanation}`;
-	});
 	return `  Run the model that does not fit: gauges, tuner and chat on one screen.
 
   Usage
@@ -118,9 +130,10 @@ export const helpText = (): string => {
     $ some-command | vramble MODEL -p "question about its output"
     $ vramble plan [MODEL] [flags]         what settings would take and how fast they would be, without loading;
                                            --vram 8G,12G --ram 64G: on other machines
+    $ vramble bench [MODEL] [flags]        how fast settings are, measured: vramble bench --help
 
   Flags
-${lines.join('\n')}
+${flagLines(({of}) => of === undefined)}
 
   Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted. Keys: F1 on the screen.`;
 };

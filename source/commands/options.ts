@@ -2,7 +2,7 @@ import {cacheTypeNames, type FlashAttention, type GpuChoice, type WantedSettings
 import type {Size} from '../lib/size.js';
 import type {Budgets} from '../planner/machine.js';
 import {number, oneOf, sizes, text} from './flag-values.js';
-import {type GivenFlags, UsageError} from './flags.js';
+import {flags, type GivenFlags, UsageError} from './flags.js';
 
 const gpuChoices: readonly GpuChoice[] = ['auto', 'cuda', 'vulkan', 'metal', 'off'];
 const flashChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
@@ -66,6 +66,8 @@ const onlyForPlan = ['gpu-bandwidth', 'ram-bandwidth', 'print-command'] as const
 const checkCommand = (command: CliOptions['command'], given: GivenFlags) => {
 	const stray = onlyForPlan.find(name => given[name] !== undefined);
 	if (command !== 'plan' && stray) throw new UsageError(`--${stray} belongs to vramble plan.`);
+	const ofBench = flags.find(flag => 'of' in flag && given[flag.names[0]] !== undefined);
+	if (ofBench) throw new UsageError(`--${ofBench.names[0]} belongs to vramble bench.`);
 	if (command === 'plan' && given.prompt !== undefined) throw new UsageError('vramble plan loads nothing, so it cannot answer -p.');
 	if (given.json && given['print-command']) throw new UsageError('--json and --print-command: one of them, please.');
 };

@@ -111,6 +111,7 @@ export const connectEngine = (openPort: () => Port): {readonly engine: Engine; r
 		replay: verb('replay'),
 		setConversation: verb('setConversation'),
 		answer: verb('answer'),
+		measure: verb('measure'),
 		memory: verb('memory'),
 		dryRun: verb('dryRun'),
 		capVram: verb('capVram'),

@@ -18,6 +18,7 @@ import {wantedContext} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
+import {measure} from './llama-measure.js';
 import {flash, ggmlType, must} from './llama-words.js';
 import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling, WantedSettings} from './types.js';
 
@@ -307,6 +308,15 @@ export const createLlamaEngine = (): Engine => {
 				return await answer(prompt, sampling, maxTokens, call);
 			} catch (error) {
 				throw explain(error, 'The answer could not be generated.', call.signal);
+			}
+		},
+
+		async measure(request, call = {}) {
+			log.clear();
+			try {
+				return await measure(must(model, 'model'), must(sequence, 'context'), request, call);
+			} catch (error) {
+				throw explain(error, 'The speed could not be measured.', call.signal);
 			}
 		},
 

@@ -9,7 +9,14 @@ const lastWords = (written: string): string | undefined => {
 	return line?.replace(/^.*\.(?:c|cpp|cu|h|m|mm):\d+: /, '').trim();
 };
 
-const ended = (written: string): EngineError => {
+const ended = (written: string, signal: NodeJS.Signals | undefined): EngineError => {
+	if (signal === 'SIGKILL') {
+		return new EngineError('out-of-memory', 'llama.cpp was ended from outside.', {
+			why: 'That is what the system does when memory runs out.',
+			advice: 'Use a smaller context, or a smaller model.',
+		});
+	}
+
 	const words = lastWords(written);
 	return new EngineError('failed', 'llama.cpp gave up on these settings.', {
 		...(words && {why: `It said: ${words}.`}),
@@ -30,11 +37,17 @@ export const askInProcess =
 		}
 	};
 
+/** Without the verbs of a conversation, which would be gone with the process. */
+export type ProcessEngine = Pick<
+	Engine,
+	'start' | 'memory' | 'dryRun' | 'capVram' | 'loadModel' | 'createContext' | 'freeContext' | 'freeModel' | 'measure' | 'dispose'
+>;
+
 /**
 The engine in a process of its own: llama.cpp ends the process on some questions (a KV cache that the device cannot hold, among others). What was asked is then
-answered with an error, and the next question starts another process. For what keeps nothing in the engine: questions, no model.
+answered with an error, and the next one starts another process, in which nothing is loaded.
 */
-export const createProcessEngine = (script: URL): Pick<Engine, 'start' | 'memory' | 'dryRun' | 'dispose'> => {
+export const createProcessEngine = (script: URL): ProcessEngine => {
 	let child: ChildProcess | undefined;
 	let current: Engine | undefined;
 	let request: Parameters<Engine['start']>[0] | undefined;
@@ -55,13 +68,13 @@ export const createProcessEngine = (script: URL): Pick<Engine, 'start' | 'memory
 			postMessage: message => opened.send(message as object),
 			on: (event, listener) => opened.on(event, listener),
 		}));
-		const die = () => {
+		const die = (_code?: unknown, signal?: NodeJS.Signals) => {
 			if (child === opened) {
 				child = undefined;
 				current = undefined;
 			}
 
-			fail(ended(written));
+			fail(ended(written, signal));
 		};
 
 		// `close`: after what it wrote.
@@ -87,6 +100,12 @@ export const createProcessEngine = (script: URL): Pick<Engine, 'start' | 'memory
 		},
 		memory: async () => (await running()).memory(),
 		dryRun: async asked => (await running()).dryRun(asked),
+		capVram: async asked => (await running()).capVram(asked),
+		loadModel: async (asked, call) => (await running()).loadModel(asked, call),
+		createContext: async (asked, call) => (await running()).createContext(asked, call),
+		freeContext: async () => (await running()).freeContext(),
+		freeModel: async () => (await running()).freeModel(),
+		measure: async (asked, call) => (await running()).measure(asked, call),
 		async dispose() {
 			const last = child;
 			child = undefined;

@@ -124,6 +124,8 @@ export type Call<Event = never> = {readonly signal?: AbortSignal; readonly onEve
 
 export type Progress = {readonly progress: number};
 
+export type Measured = {readonly promptMs: number; readonly generationMs: number};
+
 /**
 One llama.cpp session: at most one model, one context, one conversation.
 
@@ -152,6 +154,8 @@ export type Engine = {
 		request: {readonly prompt: string; readonly sampling: Sampling; readonly maxTokens: number | undefined},
 		call?: Call<AnswerEvent>,
 	): Promise<Answer>;
+	/** Evaluates `promptTokens` at once and `generatedTokens` one after the other, none of which mean anything, in an empty context and without sampling. The conversation's evaluated state is gone afterwards. */
+	measure(request: {readonly promptTokens: number; readonly generatedTokens: number}, call?: Call<Progress>): Promise<Measured>;
 	memory(): Promise<EngineMemory>;
 	/** Asks llama.cpp what settings would take. Costs some 0.2 s for a layer count that was not asked about lately, 0.03 s for a context. */
 	dryRun(request: {readonly path: string; readonly settings: Settings}): Promise<DryRun>;

@@ -1,4 +1,4 @@
-import {type CacheType, cacheTypeNames, type FlashAttention, type ModelFacts, type Settings} from '../engine/types.js';
+import {type CacheType, cacheTypeNames, type FlashAttention, type ModelFacts, type Settings, type WantedSettings} from '../engine/types.js';
 
 /** What applying a change of settings needs, from cheapest to dearest. */
 export type ReloadStep = 'nothing' | 'context' | 'model';
@@ -6,8 +6,10 @@ export type ReloadStep = 'nothing' | 'context' | 'model';
 /** What decides where the weights are. */
 const placement = ['gpuLayers', 'cpuExpertLayers', 'mmap', 'mlock'] as const;
 
+export const needsReload = (loaded: WantedSettings, wanted: WantedSettings): boolean => placement.some(key => loaded[key] !== wanted[key]);
+
 export const stepBetween = (applied: Settings, pending: Settings): ReloadStep => {
-	if (placement.some(key => applied[key] !== pending[key])) return 'model';
+	if (needsReload(applied, pending)) return 'model';
 	const keys = Object.keys(applied) as Array<keyof Settings>;
 	return keys.some(key => applied[key] !== pending[key]) ? 'context' : 'nothing';
 };

@@ -1,4 +1,5 @@
 import {describe, expect, test} from 'vitest';
+import {benchHelpText} from '../../source/commands/bench-help.js';
 import {flags, helpText, readArguments, UsageError} from '../../source/commands/flags.js';
 import {toOptions} from '../../source/commands/options.js';
 
@@ -210,7 +211,7 @@ describe('budgets and other machines', () => {
 });
 
 test('the help lists every flag with its short name, and the exit codes', () => {
-	const help = helpText();
+	const help = helpText() + benchHelpText();
 	for (const {names} of flags) {
 		const [long, ...others] = names;
 		expect(help).toContain(`--${long}`);

@@ -1,5 +1,5 @@
 import {EngineError, type EngineErrorCode} from '../../source/engine/engine-errors.js';
-import type {Answer, AnswerEvent, Call, Device, Engine, Settings, WantedSettings} from '../../source/engine/types.js';
+import type {Answer, AnswerEvent, Call, Device, Engine, Measured, Settings, WantedSettings} from '../../source/engine/types.js';
 
 export const gib = 1024 ** 3;
 
@@ -25,17 +25,29 @@ type Options = {
 	readonly device?: Device;
 	/** What it says to a prompt, word by word. */
 	readonly reply?: (prompt: string) => string;
+	/** How long a measurement takes; default: 1 ms a prompt token, 10 ms a generated one. */
+	readonly measured?: (request: MeasureRequest) => Measured;
 	/** Asked before weights and contexts are made, and after the first word of an answer: an error there is thrown instead. */
 	readonly refuse?: (verb: RefusedVerb, settings: WantedSettings | undefined) => EngineErrorCode | undefined;
 };
 
-type RefusedVerb = 'start' | 'loadModel' | 'createContext' | 'restoreState' | 'answer';
+type RefusedVerb = 'start' | 'loadModel' | 'createContext' | 'restoreState' | 'answer' | 'measure';
+
+type MeasureRequest = {readonly promptTokens: number; readonly generatedTokens: number; readonly settings: Settings};
 
 /** An engine in memory: does at once what it is told, and writes down what that was. Its gates hold a verb until a test opens them. */
-export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You said: ${prompt}`, refuse = () => undefined}: Options = {}) => {
+export const createFakeEngine = ({
+	device = gpuDevice,
+	reply = prompt => `You said: ${prompt}`,
+	measured = ({promptTokens, generatedTokens}) => ({promptMs: promptTokens, generationMs: 10 * generatedTokens}),
+	refuse = () => undefined,
+}: Options = {}) => {
 	const calls: string[] = [];
 	const gates = new Map<string, Promise<void>>();
 	const said: string[] = [];
+	/** Prompt and generated tokens of each. */
+	const measurements: Array<readonly [number, number]> = [];
+	let current = baseSettings;
 	let system: string | undefined;
 	let evaluated = 0;
 	let saved = 0;
@@ -77,6 +89,7 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 				contextSize: contextSize === 'auto' ? 4096 : contextSize,
 				threads: threads === 'auto' ? 4 : threads,
 			};
+			current = got;
 			return {settings: got, memory: {vram: undefined, ownVramBytes: 0, ownRamBytes: 0}};
 		},
 		async freeContext() {
@@ -144,6 +157,13 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 				forgot: false,
 			};
 		},
+		async measure({promptTokens, generatedTokens}, {signal, onEvent} = {}) {
+			onEvent?.({progress: 0.5});
+			await pass('measure', signal);
+			check('measure', current);
+			measurements.push([promptTokens, generatedTokens]);
+			return measured({promptTokens, generatedTokens, settings: current});
+		},
 		async memory() {
 			return {
 				vram: device.backend === 'cpu' ? undefined : {totalBytes: 12 * gib, usedBytes: 10 * gib},
@@ -175,6 +195,7 @@ export const createFakeEngine = ({device = gpuDevice, reply = prompt => `You sai
 		calls,
 		/** The conversation as the engine has it. */
 		said,
+		measurements,
 		/** The system prompt as the engine has it. */
 		system: () => system,
 		/** Holds a verb from now on until what is returned is called; an answer is held after its next word. */

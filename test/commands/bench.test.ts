@@ -1,0 +1,136 @@
+import {PassThrough} from 'node:stream';
+import {expect, test} from 'vitest';
+import {bench} from '../../source/commands/bench.js';
+import {toBenchOptions} from '../../source/commands/bench-options.js';
+import {readArguments} from '../../source/commands/flags.js';
+import {cpuDevice, createFakeEngine} from '../support/fake-engine.js';
+import {bigModel} from '../support/fake-services.js';
+
+const collect = (isTTY = false) => {
+	const stream = Object.assign(new PassThrough({encoding: 'utf8'}), {isTTY});
+	let text = '';
+	stream.on('data', chunk => {
+		text += chunk;
+	});
+	return {stream, text: () => text};
+};
+
+const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine>, isTTY = false) => {
+	const [stdout, stderr] = [collect(), collect(isTTY)];
+	const controller = new AbortController();
+	const {given, positional} = readArguments(argv);
+	const code = bench(toBenchOptions(given, positional), bigModel, {
+		engine: fake.engine,
+		settle: async wanted => ({...wanted, gpuLayers: wanted.gpuLayers === 'auto' ? 20 : wanted.gpuLayers}),
+		cpu: 'Some CPU',
+		stdout: stdout.stream,
+		stderr: stderr.stream,
+		signal: controller.signal,
+	});
+	return {code, stdout, stderr, interrupt: () => controller.abort()};
+};
+
+const run = async (argv: readonly string[], fakeOptions?: Parameters<typeof createFakeEngine>[0], isTTY = false) => {
+	const fake = createFakeEngine(fakeOptions);
+	const {code, stdout, stderr} = start(argv, fake, isTTY);
+	return {...fake, code: await code, stdout: stdout.text(), stderr: stderr.text()};
+};
+
+/** Cells from the backend on. */
+const cells = (stdout: string) =>
+	stdout
+		.trimEnd()
+		.split('\n')
+		.slice(2)
+		.map(line =>
+			line
+				.split('|')
+				.slice(5, -1)
+				.map(cell => cell.trim()),
+		);
+
+test('the tests of llama-bench, each warmed up, with what the planner has chosen', async () => {
+	const {code, stdout, stderr, measurements} = await run(['-r', '2']);
+	expect([code, stderr]).toEqual([0, '']);
+	expect(cells(stdout)).toEqual([
+		['20', 'pp512', '1000.00 ± 0.00'],
+		['20', 'tg128', '100.00 ± 0.00'],
+	]);
+	expect(measurements).toEqual([
+		[512, 0],
+		[512, 0],
+		[512, 0],
+		[0, 1],
+		[0, 128],
+		[0, 128],
+	]);
+});
+
+test('weights are read once for each place they can have', async () => {
+	const {stdout, calls} = await run(['-c', '512,1024', '-ngl', '0,8,999', '-p', '0', '-r', '1']);
+	expect(cells(stdout).map(([layers, context]) => [layers, context])).toEqual([
+		['0', '512'],
+		['0', '1024'],
+		['8', '512'],
+		['8', '1024'],
+		['81', '512'],
+		['81', '1024'],
+	]);
+	expect(calls.filter(verb => verb === 'loadModel')).toHaveLength(3);
+	expect(calls.filter(verb => verb === 'createContext')).toHaveLength(6);
+});
+
+test('without a device all layers stay on the CPU, and are measured once', async () => {
+	const {stdout} = await run(['-ngl', '0,8', '-n', '0'], {device: cpuDevice});
+	expect(cells(stdout)).toEqual([['0', '4', 'pp512', '1000.00 ± 0.00']]);
+});
+
+test('what does not fit is a row, and the next begins anew', async () => {
+	const {code, stdout, stderr, calls} = await run(['-ngl', '0,40,8', '-p', '0', '-r', '1'], {
+		refuse: (verb, settings) => (verb === 'createContext' && settings?.gpuLayers === 40 ? 'out-of-memory' : undefined),
+	});
+	expect(code).toBe(0);
+	expect(cells(stdout)).toEqual([
+		['0', 'tg128', '100.00 ± 0.00'],
+		['40', 'tg128', 'out of memory'],
+		['8', 'tg128', '100.00 ± 0.00'],
+	]);
+	expect(stderr).toBe('vramble: ngl 40, tg128: No: createContext. It was told to.\n');
+	expect(calls.filter(verb => verb === 'freeModel')).toHaveLength(3);
+});
+
+test.each(['loadModel', 'createContext', 'measure'] as const)('nothing works (%s): 1', async verb => {
+	const {code, stdout} = await run(['-p', '0'], {refuse: refused => (refused === verb ? 'failed' : undefined)});
+	expect(code).toBe(1);
+	expect(cells(stdout)).toEqual([['20', 'tg128', 'failed']]);
+});
+
+test('no backend: 1, and nothing on stdout', async () => {
+	const {code, stdout, stderr} = await run([], {refuse: verb => (verb === 'start' ? 'no-backend' : undefined)});
+	expect([code, stdout, stderr]).toEqual([1, '', 'vramble: No: start. It was told to.\n']);
+});
+
+test('interrupted: 130, what was measured is printed, JSON is whole', async () => {
+	let runs = 0;
+	const fake = createFakeEngine({
+		measured() {
+			runs++;
+			if (runs === 2) fake.hold('measure'); // the first test is through: warm-up and one run
+			return {promptMs: 1, generationMs: 1};
+		},
+	});
+	const {code, stdout, interrupt} = start(['-o', 'json', '-p', '8', '-r', '1'], fake);
+	await expect.poll(stdout.text).toMatch(/samples_ts/);
+	interrupt();
+	expect(await code).toBe(130);
+	expect(JSON.parse(stdout.text())).toHaveLength(1);
+});
+
+test('progress on a terminal: what is measured, erased at the end', async () => {
+	const {stderr} = await run(['-t', '1,2', '-p', '0', '-r', '1'], undefined, true);
+	const erase = '\r\u001B[K';
+	const [before, ...lines] = stderr.split(erase);
+	expect([before, lines.at(-1)]).toEqual(['', '']);
+	expect(lines).toContain('1/2 threads 1, tg128: loading 0 %');
+	expect(lines.at(-2)).toMatch(/^2\/2 threads 2, tg128: /);
+});

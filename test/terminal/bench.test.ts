@@ -1,0 +1,79 @@
+import {once} from 'node:events';
+import {afterAll, beforeAll, expect, test, vi} from 'vitest';
+import {guidePath, type Home, leavingMs, makeHome, testTimeout} from './program.ts';
+import {exitOf, runProgram, startProgram} from './run-program.ts';
+
+vi.setConfig({testTimeout});
+
+let home: Home;
+
+beforeAll(() => {
+	home = makeHome();
+});
+
+afterAll(() => home.remove());
+
+const few = ['-p', '16', '-n', '4', '-r', '2', '-t', '1'];
+
+test('vramble bench measures the guide model, and prints a table and nothing else', async () => {
+	const {code, stdout, stderr} = await runProgram(home, ['bench', ...few, '-c', '512,1024']);
+	expect({code, stderr}).toEqual({code: 0, stderr: ''});
+	const lines = stdout.trimEnd().split('\n');
+	expect(lines).toHaveLength(6);
+	expect(lines[2]).toMatch(/^\| guide Q8_0 +\| +5\.50 MiB \| +5\.41 M \| CPU +\| +1 \| +512 \| +pp16 \| +[\d.]+ ± [\d.]+ \|$/);
+	expect(lines[5]).toMatch(/\| +1024 \| +tg4 \| +[\d.]+ ± [\d.]+ \|$/);
+});
+
+test('JSON of a model that was named; what llama.cpp refuses is a row', async () => {
+	const {code, stdout, stderr} = await runProgram(home, [
+		'bench',
+		guidePath,
+		...few,
+		'-n',
+		'0',
+		'-o',
+		'json',
+		'-fa',
+		'off',
+		'-ctv',
+		'f16,q8_0',
+	]);
+	expect(code).toBe(0);
+	expect(JSON.parse(stdout)).toMatchObject([
+		{
+			model_filename: guidePath,
+			n_prompt: 16,
+			type_v: 'f16',
+			avg_ts: expect.any(Number),
+			samples_ns: [expect.any(Number), expect.any(Number)],
+		},
+		{type_v: 'q8_0', avg_ts: null, error: expect.stringContaining('A quantized V cache needs flash attention.')},
+	]);
+	expect(stderr).toMatch(/^vramble: .*A quantized V cache needs flash attention/);
+});
+
+test('interrupted: 130, and what was measured is there', async () => {
+	const child = startProgram(home, ['bench', '-p', '8', '-n', '2000', '-r', '1000', '-t', '1', '-o', 'json']);
+	child.stdin?.end();
+	let stdout = '';
+	child.stdout?.on('data', chunk => {
+		stdout += chunk;
+	});
+	while (!stdout.includes('samples_ts')) await once(child.stdout ?? child, 'data');
+	const startedAt = performance.now();
+	child.kill('SIGINT');
+	expect(await exitOf(child)).toEqual({code: 130, signal: null});
+	expect(performance.now() - startedAt).toBeLessThan(leavingMs);
+	expect(JSON.parse(stdout)).toMatchObject([{n_prompt: 8}]);
+});
+
+test('its own help, and its own words on wrong usage', async () => {
+	const help = await runProgram(home, ['bench', '--help']);
+	expect(help).toMatchObject({code: 0, stderr: '', stdout: expect.stringContaining('--repetitions N')});
+	const usage = await runProgram(home, ['bench', '-p', 'hello']);
+	expect(usage).toMatchObject({
+		code: 2,
+		stdout: '',
+		stderr: expect.stringMatching(/^vramble: --n-prompt takes .*"hello"\.\nvramble bench --help/),
+	});
+});
