@@ -1,5 +1,6 @@
 import {rmSync} from 'node:fs';
 import {build} from 'esbuild';
+import {buildHooks} from './source/engine/native/build.js';
 
 rmSync('distribution', {recursive: true, force: true});
 
@@ -25,3 +26,5 @@ await build({
 	banner: {js: "import {createRequire as requireFrom} from 'node:module'; const require = requireFrom(import.meta.url);"},
 	logLevel: 'warning',
 });
+
+buildHooks();

@@ -20,6 +20,7 @@ import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
 import {flash, ggmlType, must} from './llama-words.js';
+import {loadNativeHooks, verifyNativeHooks} from './native-hooks.js';
 import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling, WantedSettings} from './types.js';
 
 const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
@@ -183,6 +184,7 @@ export const createLlamaEngine = (): Engine => {
 
 	return {
 		async start({gpu}) {
+			const loadedHooks = loadNativeHooks(process.env.VRAMBLE_NATIVE);
 			try {
 				llama = await getLlama({
 					gpu: gpu === 'off' ? false : gpu,
@@ -208,9 +210,10 @@ export const createLlamaEngine = (): Engine => {
 			// should it go, breakdowns lose the line between cache and buffers, no more.
 			Object.assign(llama, {_createLogLevelOverride: () => () => {}});
 
+			const hooks = verifyNativeHooks(loadedHooks);
 			const names = await llama.getGpuDeviceNames();
 			hasGpu = names.length > 0;
-			return {backend: names.length === 0 || llama.gpu === false ? 'cpu' : (llama.gpu as Backend), names};
+			return {backend: names.length === 0 || llama.gpu === false ? 'cpu' : (llama.gpu as Backend), names, hooksOff: hooks.off};
 		},
 
 		async loadModel({path, settings}, {signal, onEvent} = {}) {

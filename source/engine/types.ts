@@ -43,6 +43,8 @@ export type Device = {
 	readonly backend: Backend;
 	/** Empty: CPU only. */
 	readonly names: readonly string[];
+	/** Why the native hooks do nothing here; undefined: they work. */
+	readonly hooksOff?: string | undefined;
 };
 
 export type ModelFacts = {

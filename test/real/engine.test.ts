@@ -23,7 +23,7 @@ beforeAll(async () => {
 	folder = mkdtempSync(join(tmpdir(), 'vramble-engine-'));
 	engine = createLlamaEngine();
 	ask = askerOf(engine);
-	expect(await engine.start({gpu: 'off'})).toEqual({backend: 'cpu', names: []});
+	expect(await engine.start({gpu: 'off'})).toMatchObject({backend: 'cpu', names: []});
 });
 
 afterEach(async () => {

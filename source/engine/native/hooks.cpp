@@ -1,0 +1,349 @@
+/*
+What llama.cpp can do and node-llama-cpp does not ask it for: a thread pool that stays, and tensors and KV cache where the user wants them.
+
+This module is loaded with RTLD_GLOBAL before node-llama-cpp's. ELF looks symbols up in global scope first, so that the calls of node-llama-cpp to the functions
+defined here (at the end of the file) come here and go on to the real ones, found with dlsym in the library of the caller.
+Only calls that take and return pointers and numbers are taken over: nothing depends on the layout of llama.cpp's structs but what is written into them,
+and that is written only where `distrustOf` has found the layout that is declared here.
+*/
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <dlfcn.h>
+#include <link.h>
+#include <map>
+#include <mutex>
+#include <node_api.h>
+#include <string>
+#include <vector>
+
+namespace {
+
+// As in llama.h and ggml-cpu.h of these releases (`llama_version`).
+constexpr const char *knownRelease = "0.5.0-dev";
+
+struct TensorOverride {
+	const char *pattern;
+	void *bufferType;
+};
+
+struct ModelParams {
+	void *devices;
+	const TensorOverride *tensorOverrides;
+	int32_t gpuLayers, splitMode, loadMode, lazyMode, mainGpu;
+	const float *tensorSplit;
+	void *progressCallback, *progressData;
+	const void *keyOverrides;
+	bool vocabOnly, checkTensors, useExtraBuffers, noHost, noAlloc, loadMtp;
+};
+
+struct ContextParams {
+	uint32_t context, batch, microBatch, sequences, recurrentSnapshots, outputs, outputsPerSequence;
+	int32_t threads, batchThreads, type, ropeScaling, pooling, attention, flashAttention;
+	float ropeBase, ropeScale, yarnExtension, yarnAttention, yarnFast, yarnSlow;
+	uint32_t yarnContext;
+	float defragmentation;
+	void *evalCallback, *evalData;
+	int32_t typeK, typeV;
+	void *abortCallback, *abortData;
+	bool embeddings, offloadKeyValue, noPerf, offloadOperations, wholeWindow, unified;
+	void *samplers;
+	size_t samplerCount;
+	void *other;
+};
+
+struct ThreadPoolParams {
+	bool cpus[512];
+	int32_t threads, priority;
+	uint32_t poll;
+	bool strict, paused;
+};
+
+/** Calls with a struct as their result get its address in the first register (System V ABI of x86-64), and return it. */
+using Defaults = void *(*)(void *result);
+
+/** One llama.cpp with its node-llama-cpp. */
+struct Llama {
+	void *library;
+	Defaults modelDefaults, contextDefaults;
+	int32_t (*threads)(void *context);
+	void (*setThreads)(void *context, int32_t threads, int32_t batchThreads);
+	void (*freeContext)(void *context);
+	void (*attachPool)(void *context, void *pool, void *batchPool);
+	void (*poolDefaults)(ThreadPoolParams *, int threads);
+	void *(*newPool)(ThreadPoolParams *);
+	void (*freePool)(void *pool);
+	void *cpuBuffers;
+	/** Why nothing is changed here; empty: all is as it is declared above. */
+	std::string distrust;
+};
+
+/** The pools of a context by their threads. What the CPU backend had before is paused when it gets another, so all of them live as long as the context. */
+struct Pools {
+	std::map<int32_t, void *> byThreads;
+	int32_t attached = 0;
+};
+
+/** What the user wants of models and contexts that are made from now on. */
+struct Placement {
+	std::vector<std::string> cpuTensors;
+	bool keyValueOnCpu = false;
+};
+
+// Never destroyed: other threads may still be in llama.cpp when the process ends.
+std::mutex &mutex = *new std::mutex;
+auto &llamas = *new std::map<void *, Llama>;
+auto &poolsOfContexts = *new std::map<void *, Pools>;
+auto &placement = *new Placement;
+/** Models hold on to them. */
+auto &overrides = *new std::map<std::pair<void *, std::vector<std::string>>, std::vector<TensorOverride>>;
+
+template <typename Params> bool isAsDeclared(Defaults defaults, const Params &expected) {
+	// Padding is left as it was; what is behind must be, too.
+	unsigned char got[2 * sizeof(Params)] = {};
+	defaults(got);
+	if (std::memcmp(got, &expected, sizeof(Params)) != 0) return false;
+	std::memset(got, 0xff, sizeof got);
+	defaults(got);
+	for (size_t index = sizeof(Params); index < sizeof got; index++) {
+		if (got[index] != 0xff) return false;
+	}
+
+	return true;
+}
+
+bool areModelParamsAsDeclared(Defaults defaults) {
+	ModelParams expected;
+	std::memset(&expected, 0, sizeof expected);
+	expected.gpuLayers = -1;
+	expected.splitMode = 1;
+	expected.loadMode = -1;
+	expected.lazyMode = 1;
+	expected.useExtraBuffers = true;
+	return isAsDeclared(defaults, expected);
+}
+
+bool areContextParamsAsDeclared(Defaults defaults) {
+	ContextParams expected;
+	std::memset(&expected, 0, sizeof expected);
+	expected.context = 512;
+	expected.batch = 2048;
+	expected.microBatch = 512;
+	expected.sequences = expected.outputsPerSequence = 1;
+	expected.threads = expected.batchThreads = 4;
+	expected.ropeScaling = expected.pooling = expected.attention = expected.flashAttention = -1;
+	expected.yarnExtension = expected.yarnAttention = expected.yarnFast = expected.yarnSlow = expected.defragmentation = -1;
+	expected.typeK = expected.typeV = 1;
+	expected.offloadKeyValue = expected.noPerf = expected.offloadOperations = expected.wholeWindow = true;
+	return isAsDeclared(defaults, expected);
+}
+
+bool arePoolParamsAsDeclared(const Llama &llama) {
+	ThreadPoolParams expected, got;
+	std::memset(&expected, 0, sizeof expected);
+	std::memset(&got, 0, sizeof got);
+	expected.threads = 3;
+	expected.poll = 50;
+	llama.poolDefaults(&got, 3);
+	return std::memcmp(&got, &expected, sizeof expected) == 0;
+}
+
+template <typename Function> bool find(void *library, const char *name, Function &function) {
+	function = reinterpret_cast<Function>(dlsym(library, name));
+	return function != nullptr;
+}
+
+/** Finds the real functions in the module that called, or in what it is linked to. */
+Llama connect(void *library) {
+	Llama llama{};
+	llama.library = library;
+	const char *(*version)();
+	void *(*cpuBuffers)();
+	const bool isComplete =
+		find(library, "llama_model_default_params", llama.modelDefaults) & find(library, "llama_context_default_params", llama.contextDefaults) &
+		find(library, "llama_n_threads", llama.threads) & find(library, "llama_set_n_threads", llama.setThreads) &
+		find(library, "llama_free", llama.freeContext) & find(library, "llama_attach_threadpool", llama.attachPool) &
+		find(library, "ggml_threadpool_params_init", llama.poolDefaults) & find(library, "ggml_backend_cpu_buffer_type", cpuBuffers) &
+		find(library, "llama_version", version);
+	if (!isComplete) llama.distrust = "llama.cpp lacks a function that the native hooks need";
+	else if (std::strcmp(version(), knownRelease) != 0) llama.distrust = std::string("the native hooks do not know llama.cpp ") + version();
+	else if (!areModelParamsAsDeclared(llama.modelDefaults) || !areContextParamsAsDeclared(llama.contextDefaults) || !arePoolParamsAsDeclared(llama))
+		llama.distrust = "llama.cpp's structs are not as the native hooks know them";
+	else llama.cpuBuffers = cpuBuffers();
+	return llama;
+}
+
+/** The llama.cpp that belongs to a piece of code. */
+Llama &llamaOf(void *code) {
+	std::lock_guard<std::mutex> lock(mutex);
+	Dl_info info{};
+	dladdr(code, &info);
+	const auto known = llamas.find(info.dli_fbase);
+	if (known != llamas.end()) return known->second;
+	// Never closed again: what was found stays valid.
+	return llamas[info.dli_fbase] = connect(dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD));
+}
+
+/** The backends are loaded later than llama.cpp: its CPU part is asked when it is about to compute. */
+bool findPoolFunctions(Llama &llama) {
+	if (llama.newPool && llama.freePool) return true;
+	void *(*deviceByType)(int32_t);
+	void *(*backendOf)(void *device);
+	void *(*addressIn)(void *backend, const char *name);
+	if (!find(llama.library, "ggml_backend_dev_by_type", deviceByType) || !find(llama.library, "ggml_backend_dev_backend_reg", backendOf) ||
+		!find(llama.library, "ggml_backend_reg_get_proc_address", addressIn))
+		return false;
+	void *cpu = deviceByType(0); // GGML_BACKEND_DEVICE_TYPE_CPU
+	if (!cpu) return false;
+	llama.newPool = reinterpret_cast<decltype(llama.newPool)>(addressIn(backendOf(cpu), "ggml_threadpool_new"));
+	llama.freePool = reinterpret_cast<decltype(llama.freePool)>(addressIn(backendOf(cpu), "ggml_threadpool_free"));
+	return llama.newPool && llama.freePool;
+}
+
+/** Without a pool ggml starts and joins threads for every graph, which is once or more for every token. */
+void usePool(Llama &llama, void *context, int32_t threads) {
+	if (!llama.distrust.empty() || threads < 1 || threads > 512) return;
+	std::lock_guard<std::mutex> lock(mutex);
+	Pools &pools = poolsOfContexts[context];
+	if (pools.attached == threads || !findPoolFunctions(llama)) return;
+	void *pool = nullptr;
+	// A single thread is the one that calls.
+	if (threads > 1) {
+		void *&kept = pools.byThreads[threads];
+		if (!kept) {
+			ThreadPoolParams params;
+			llama.poolDefaults(&params, threads);
+			kept = llama.newPool(&params);
+		}
+
+		pool = kept;
+	}
+
+	llama.attachPool(context, pool, pool);
+	pools.attached = threads;
+}
+
+const std::vector<TensorOverride> &overridesFor(const Llama &llama, const std::vector<std::string> &patterns) {
+	const auto [at, isNew] = overrides.try_emplace({llama.cpuBuffers, patterns});
+	if (isNew) {
+		for (const std::string &pattern : at->first.second) at->second.push_back({pattern.c_str(), llama.cpuBuffers});
+		at->second.push_back({nullptr, nullptr});
+	}
+
+	return at->second;
+}
+
+std::string stringOf(napi_env env, napi_value value) {
+	size_t length = 0;
+	napi_get_value_string_utf8(env, value, nullptr, 0, &length);
+	std::string text(length + 1, '\0');
+	napi_get_value_string_utf8(env, value, text.data(), text.size(), &length);
+	text.resize(length);
+	return text;
+}
+
+/** `place(cpuTensors: string[], keyValueOnCpu: boolean)`: for the models and contexts that are made from now on. The patterns are ECMAScript's. */
+napi_value place(napi_env env, napi_callback_info info) {
+	napi_value arguments[2];
+	size_t count = 2;
+	napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+	Placement next;
+	uint32_t length = 0;
+	napi_get_array_length(env, arguments[0], &length);
+	for (uint32_t index = 0; index < length; index++) {
+		napi_value pattern;
+		napi_get_element(env, arguments[0], index, &pattern);
+		next.cpuTensors.push_back(stringOf(env, pattern));
+	}
+
+	napi_get_value_bool(env, arguments[1], &next.keyValueOnCpu);
+	std::lock_guard<std::mutex> lock(mutex);
+	placement = std::move(next);
+	return nullptr;
+}
+
+int collectModules(dl_phdr_info *info, size_t, void *data) {
+	std::vector<std::string> &paths = *static_cast<std::vector<std::string> *>(data);
+	const std::string path = info->dlpi_name;
+	const std::string name = "/llama-addon.node";
+	if (path.size() > name.size() && path.compare(path.size() - name.size(), name.size(), name) == 0) paths.push_back(path);
+	return 0;
+}
+
+/** `verify(): string`: why llama.cpp, as it is loaded now, cannot be changed; empty: it can. */
+napi_value verify(napi_env env, napi_callback_info) {
+	std::vector<std::string> paths;
+	dl_iterate_phdr(collectModules, &paths);
+	std::string distrust = paths.empty() ? "llama.cpp is not where the native hooks look for it" : "";
+	for (const std::string &path : paths) {
+		void *library = dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+		void *entry = library ? dlsym(library, "napi_register_module_v1") : nullptr;
+		if (entry && distrust.empty()) distrust = llamaOf(entry).distrust;
+	}
+
+	napi_value result;
+	napi_create_string_utf8(env, distrust.c_str(), distrust.size(), &result);
+	return result;
+}
+
+} // namespace
+
+#define TAKES_OVER extern "C" __attribute__((visibility("default")))
+
+TAKES_OVER void *llama_model_default_params(void *result) {
+	Llama &llama = llamaOf(__builtin_return_address(0));
+	llama.modelDefaults(result);
+	std::lock_guard<std::mutex> lock(mutex);
+	if (llama.distrust.empty() && !placement.cpuTensors.empty())
+		static_cast<ModelParams *>(result)->tensorOverrides = overridesFor(llama, placement.cpuTensors).data();
+	return result;
+}
+
+TAKES_OVER void *llama_context_default_params(void *result) {
+	Llama &llama = llamaOf(__builtin_return_address(0));
+	llama.contextDefaults(result);
+	std::lock_guard<std::mutex> lock(mutex);
+	if (llama.distrust.empty() && placement.keyValueOnCpu) static_cast<ContextParams *>(result)->offloadKeyValue = false;
+	return result;
+}
+
+// node-llama-cpp asks for the number of threads before every batch, and sets it where it is another. Contexts of dry runs never get that far.
+TAKES_OVER int32_t llama_n_threads(void *context) {
+	Llama &llama = llamaOf(__builtin_return_address(0));
+	const int32_t threads = llama.threads(context);
+	usePool(llama, context, threads);
+	return threads;
+}
+
+TAKES_OVER void llama_set_n_threads(void *context, int32_t threads, int32_t batchThreads) {
+	Llama &llama = llamaOf(__builtin_return_address(0));
+	usePool(llama, context, threads > batchThreads ? threads : batchThreads);
+	llama.setThreads(context, threads, batchThreads);
+}
+
+TAKES_OVER void llama_free(void *context) {
+	Llama &llama = llamaOf(__builtin_return_address(0));
+	Pools pools;
+	{
+		std::lock_guard<std::mutex> lock(mutex);
+		const auto known = poolsOfContexts.find(context);
+		if (known != poolsOfContexts.end()) {
+			pools = std::move(known->second);
+			poolsOfContexts.erase(known);
+		}
+	}
+
+	llama.freeContext(context);
+	// After the context: nothing computes with them any more.
+	for (const auto &[threads, pool] : pools.byThreads) llama.freePool(pool);
+}
+
+NAPI_MODULE_INIT() {
+	const napi_property_descriptor functions[] = {
+		{"place", nullptr, place, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+		{"verify", nullptr, verify, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+	};
+	napi_define_properties(env, exports, 2, functions);
+	return exports;
+}
