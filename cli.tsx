@@ -54,7 +54,7 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	const {answerOnce, joinPrompt, readInput} = await import('./source/commands/answer-once.js');
 	const {checkModelFile} = await import('./source/models/model-file.js');
 	const {describeError} = await import('./source/engine/engine-errors.js');
-	const {leave, settleFor} = await import('./source/outside.js');
+	const {createPlanner, createPorts, leave} = await import('./source/outside.js');
 
 	const controller = new AbortController();
 	let engine: Engine | undefined;
@@ -83,33 +83,47 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	const {createLlamaEngine} = await import('./source/engine/llama-engine.js');
 	const {askInProcess} = await import('./source/engine/process-engine.js');
 	engine = createLlamaEngine();
-	const settle = settleFor({
+	const planner = createPlanner({
 		engine,
 		model: model.facts,
 		budgets: options.budgets,
+		ports: createPorts({guidePath, stdout: process.stdout, env: process.env}),
+		say: text => process.stderr.write(`vramble: ${text}\n`),
 		askCarefully: askInProcess(engineProcess, options.gpu),
 		signal: controller.signal,
 	});
 	answered = answerOnce(
 		{...options, prompt, model: model.facts, sampling: samplingFor(options, path, guidePath)},
-		{engine, settle, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
+		{engine, planner, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
 	);
 	const code = await answered;
 	if (!controller.signal.aborted) await end(code);
 };
 
 const showPlan = async (options: CliOptions, guidePath: string): Promise<void> => {
-	const [{resolve}, {plan}, {checkModelFile}, {describeError}, {createProcessEngine}, {isUtf8}, {createSpeedKeeper}, outside] =
-		await Promise.all([
-			import('node:path'),
-			import('./source/commands/plan.js'),
-			import('./source/models/model-file.js'),
-			import('./source/engine/engine-errors.js'),
-			import('./source/engine/process-engine.js'),
-			import('./source/lib/locale.js'),
-			import('./source/planner/speed-keeper.js'),
-			import('./source/outside.js'),
-		]);
+	const [
+		{resolve},
+		{plan},
+		{checkModelFile},
+		{describeError},
+		{createProcessEngine},
+		{isUtf8},
+		{calibrationsOf},
+		{learnedDriverBytes},
+		{createSpeedKeeper},
+		outside,
+	] = await Promise.all([
+		import('node:path'),
+		import('./source/commands/plan.js'),
+		import('./source/models/model-file.js'),
+		import('./source/engine/engine-errors.js'),
+		import('./source/engine/process-engine.js'),
+		import('./source/lib/locale.js'),
+		import('./source/planner/calibration-store.js'),
+		import('./source/planner/driver.js'),
+		import('./source/planner/speed-keeper.js'),
+		import('./source/outside.js'),
+	]);
 	const {stdout, stderr, env} = process;
 	const {probes, threads, mlockLimitBytes, calibration} = outside.createPorts({guidePath, stdout, env});
 	const controller = new AbortController();
@@ -131,11 +145,11 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 			threads: Math.max(1, threads - 1),
 			mlockLimitBytes,
 			async speeds(model, device) {
-				const keeper = createSpeedKeeper({...calibration, onChange: () => {}});
-				await keeper.begin(device.names);
+				const keeper = createSpeedKeeper({probe: calibration.probe, onChange: () => {}});
+				await keeper.begin(calibrationsOf(calibration, device));
 				return keeper.speeds(model.path);
 			},
-			driverBytes: async () => 0,
+			driverBytes: async device => learnedDriverBytes(await calibrationsOf(calibration, device).readDriver(device.backend)),
 			stdout,
 			stderr,
 			signal: controller.signal,
@@ -163,10 +177,12 @@ const showBench = async (options: BenchOptions, guidePath: string): Promise<void
 	const controller = new AbortController();
 	const {signal} = controller;
 	const engine = createProcessEngine(engineProcess);
-	const settle = outside.settleFor({
+	const {settle} = outside.createPlanner({
 		engine,
 		model,
 		budgets: options.budgets,
+		ports: outside.createPorts({guidePath, stdout, env}),
+		say: text => stderr.write(`vramble: ${text}\n`),
 		askCarefully: askInProcess(engineProcess, options.gpu),
 		signal,
 	});

@@ -5,17 +5,16 @@ import path from 'node:path';
 import process from 'node:process';
 import {setTimeout as delay} from 'node:timers/promises';
 import envPaths from 'env-paths';
-import type {DryRun, Engine, ModelFacts, Settings, WantedSettings} from './engine/types.js';
+import type {Planner} from './commands/answer-once.js';
+import type {DryRun, Engine, ModelFacts, Settings} from './engine/types.js';
 import {findModels} from './models/find-models.js';
 import {checkModelFile} from './models/model-file.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
-import {vramOf} from './monitor/vram.js';
 import {probeSpeeds} from './planner/bandwidth-probe.js';
-import {vet} from './planner/careful.js';
-import {type Budgets, machineOf} from './planner/machine.js';
+import {createLoadPlanner} from './planner/load-planner.js';
+import type {Budgets} from './planner/machine.js';
 import {parseMlockLimit} from './planner/mlock.js';
-import {settleLayers} from './planner/settle.js';
 import type {Ports} from './services.js';
 import {osc52} from './ui/osc52.js';
 
@@ -60,26 +59,40 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 	},
 });
 
-type ToSettle = {
+type ToPlan = {
 	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
 	readonly model: ModelFacts;
 	readonly budgets: Budgets;
+	readonly ports: Pick<Ports, 'calibration' | 'mlockLimitBytes'>;
 	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
+	readonly say: (text: string) => void;
 	readonly signal: AbortSignal;
 };
 
-/** Settles what was left open for a load without a screen, by the machine as it is now. */
-export const settleFor =
-	({engine, model, budgets, askCarefully, signal}: ToSettle) =>
-	async (wanted: WantedSettings): Promise<WantedSettings> => {
-		const [ramAndSwap, processMemory, memory] = await Promise.all([readRamAndSwap(), readProcessMemory(), engine.memory()]);
-		const readings = {ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory, vram: vramOf(memory)};
-		const machine = machineOf(readings, budgets);
-		await engine.capVram({bytes: machine.vram?.budgetBytes});
-		await vet(model, wanted, askCarefully);
-		const dryRun = (settings: Settings) => engine.dryRun({path: model.path, settings});
-		return settleLayers(wanted, {model, machine, driverBytes: 0, mlockLimitBytes: await mlockLimitBytes(), dryRun, signal});
+/** The planner for one load without a screen, by the machine as it is now. */
+export const createPlanner = ({engine, model, budgets, ports, askCarefully, say, signal}: ToPlan): Planner => {
+	const loads = createLoadPlanner({
+		...ports,
+		engine,
+		async readRam() {
+			const [read, processMemory] = await Promise.all([readRamAndSwap(), readProcessMemory()]);
+			return {ram: read?.ram, swap: read?.swap, processMemory};
+		},
+		budgets: () => budgets,
+		askCarefully,
+	});
+	return {
+		async settle(wanted, device) {
+			const {settings, contextLimit} = await loads.settle(model, wanted, device, signal);
+			if (contextLimit) say(contextLimit);
+			return settings;
+		},
+		async loaded() {
+			for (const breach of await loads.loaded()) say(breach);
+		},
+		answered: loads.answered,
 	};
+};
 
 /** What is under way gets this long to stop: a program that was told to leave should be gone within two seconds. */
 const leavingMs = 1200;

@@ -5,14 +5,13 @@ import {createEngineStore, type EngineStore, type Failure, type Outcome} from '.
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
-import {vramOf} from './monitor/vram.js';
-import {createDryRun, vet} from './planner/careful.js';
-import {type Budgets, machineOf} from './planner/machine.js';
-import {checkMlock} from './planner/mlock.js';
+import type {CalibrationFile, MachineParts} from './planner/calibration-store.js';
+import {createLoadPlanner} from './planner/load-planner.js';
+import type {Budgets} from './planner/machine.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
 import {adviceText} from './planner/plan-words.js';
-import {settleLayers} from './planner/settle.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
+import type {Speeds} from './planner/types.js';
 
 /** The outside world, as arguments. */
 export type Ports = {
@@ -25,7 +24,12 @@ export type Ports = {
 	readonly findModels: () => Promise<readonly ModelEntry[]>;
 	readonly temporaryFile: () => {readonly path: string; readonly remove: () => Promise<void>};
 	readonly copy: (text: string) => void;
-	readonly calibration: Pick<Parameters<typeof createSpeedKeeper>[0], 'file' | 'machine' | 'probe'>;
+	readonly calibration: {
+		readonly file: CalibrationFile;
+		readonly machine: Omit<MachineParts, 'gpus'>;
+		/** Measures what can be known without a model; half a second. */
+		readonly probe: () => Promise<Speeds>;
+	};
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
 	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
@@ -72,21 +76,27 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		maxTokens: options.maxTokens,
 		onAnswered: answer => learn(answer),
 	});
+	const loads = createLoadPlanner({
+		...ports,
+		async readRam() {
+			const [read, processMemory] = await Promise.all([ports.probes.ramAndSwap(), ports.probes.processMemory()]);
+			return {ram: read?.ram, swap: read?.swap, processMemory};
+		},
+		budgets: () => plan.get().budgets,
+	});
 	const monitor = createMonitorStore({
-		probes: {...ports.probes, engineMemory: async () => (engine.get().device ? engine.memory() : undefined)},
+		probes: {...ports.probes, engineMemory: async () => (engine.get().device ? loads.memory() : undefined)},
 	});
 
-	const driverBytes = () => 0;
-	const dryRun = createDryRun(engine.dryRun, ports.askCarefully);
-	const keeper = createSpeedKeeper({...ports.calibration, onChange: () => plan.refresh()});
+	const keeper = createSpeedKeeper({probe: ports.calibration.probe, onChange: () => plan.refresh()});
 	const plan = createPlanStore({
 		engine,
 		monitor,
 		budgets: options.budgets,
 		threads: ports.threads,
-		dryRun,
+		dryRun: loads.dryRun,
 		speeds: model => keeper.speeds(model.path),
-		driverBytes,
+		driverBytes: loads.driverBytes,
 	});
 
 	/** By itself: when something went too slowly, or did not fit. */
@@ -105,6 +115,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		if (forgot && !hasForgotten)
 			chat.note('The context is full: the beginning of the conversation is forgotten. A larger context holds more.', 'warning');
 		hasForgotten = forgot;
+		void loads.answered().catch(() => {});
 		if (!model || !applied || generation.tokens < fewestTokens) return;
 		const tokensPerSecond = ((generation.tokens - 1) / generation.ms) * 1000;
 		if (tokensPerSecond < slowTokensPerSecond) void tellAdvice();
@@ -121,9 +132,12 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	};
 
 	/** llama.cpp first: the probe should have the machine to itself. */
-	const begin = async () => {
-		const {names} = await engine.start();
-		await keeper.begin(names);
+	const begin = async () => keeper.begin(await loads.begin(await engine.start()));
+
+	const afterLoad = async () => {
+		const breaches = await loads.loaded().catch(() => []);
+		plan.refresh();
+		for (const breach of breaches) chat.note(breach, 'warning');
 	};
 
 	const tellOutcome = (outcome: Outcome, what: string) => {
@@ -158,25 +172,19 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const {model: before, applied: beforeSettings} = engine.get();
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
-		const settle = async (wanted: WantedSettings, signal: AbortSignal) => {
-			const readings = {...monitor.get(), vram: vramOf(await engine.memory())};
-			const machine = machineOf(readings, plan.get().budgets);
-			await vet(model, wanted, ports.askCarefully);
-			await engine.capVram(machine.vram?.budgetBytes);
-			return settleLayers(wanted, {
-				model,
-				machine,
-				driverBytes: driverBytes(),
-				mlockLimitBytes: await ports.mlockLimitBytes(),
-				dryRun: settings => dryRun(model, settings),
-				signal,
-			});
+		const limits: string[] = [];
+		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
+			const {settings, layersLimit, contextLimit} = await loads.settle(model, wanted, await engine.start(), signal);
+			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
+			return settings;
 		};
 
-		const outcome = await engine.load(model, options.wanted, chat.conversation(), settle);
+		const outcome = await engine.load(model, options.wanted, chat.conversation(), chooseSettings);
 		const applied = engine.get().applied;
 		if (outcome.ok) {
+			for (const limit of limits) chat.note(limit);
 			if (applied) warnAbout(model, applied, options.wanted);
+			await afterLoad();
 			return;
 		}
 
@@ -186,7 +194,9 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		}
 
 		tellOutcome(outcome, `going back to ${before.name}`);
-		tellOutcome(await engine.load(before, beforeSettings, chat.conversation()), 'no model is loaded');
+		const back = await engine.load(before, beforeSettings, chat.conversation());
+		tellOutcome(back, 'no model is loaded');
+		if (back.ok) await afterLoad();
 	};
 
 	const apply = async () => {
@@ -194,12 +204,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const {applied, model} = engine.get();
 		if (!pending || !applied || !model) return;
 		try {
-			await plan.whileAsking(async () => {
-				await vet(model, pending, ports.askCarefully);
-				if (!pending.mlock) return;
-				const {weights} = await dryRun(model, pending);
-				checkMlock(pending, weights.ramBytes, await ports.mlockLimitBytes());
-			});
+			await plan.whileAsking(() => loads.check(model, pending, plan.planFor));
 		} catch (error) {
 			chat.note(describeError(error), 'error');
 			return;
@@ -209,6 +214,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const next = engine.get().applied;
 		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');
 		if (outcome.ok && next && next.contextSize !== applied.contextSize) warnAbout(model, next, next);
+		if (outcome.ok) await afterLoad();
 	};
 
 	return {

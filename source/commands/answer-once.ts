@@ -1,7 +1,7 @@
 import type {Readable, Writable} from 'node:stream';
 import {setTimeout as delay} from 'node:timers/promises';
 import {describeError, isAborted} from '../engine/engine-errors.js';
-import type {Answer, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
+import type {Answer, Device, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
 
 export type AnswerOnceOptions = {
 	readonly prompt: string;
@@ -14,10 +14,17 @@ export type AnswerOnceOptions = {
 	readonly json: boolean;
 };
 
+export type Planner = {
+	/** Makes numbers of what the user left open, within the budgets; asked once the engine has started. */
+	readonly settle: (wanted: WantedSettings, device: Device) => Promise<WantedSettings>;
+	/** Learns from what was really taken, and says what the budgets think of it. */
+	readonly loaded: () => Promise<void>;
+	readonly answered: () => Promise<void>;
+};
+
 type Outside = {
 	readonly engine: Engine;
-	/** Makes numbers of what the user left open, within the budgets; asked once the engine has started. */
-	readonly settle: (wanted: WantedSettings) => Promise<WantedSettings>;
+	readonly planner: Planner;
 	readonly stdout: Writable;
 	readonly stderr: Writable;
 	/** Aborted: somebody interrupted, or nobody listens any more. */
@@ -43,12 +50,12 @@ export const toJson = ({text, stopReason, prompt, generation}: Answer, settings:
 });
 
 /** One answer on stdout, no screen. Resolves with the exit code. */
-export const answerOnce = async (options: AnswerOnceOptions, {engine, settle, stdout, stderr, signal}: Outside): Promise<number> => {
+export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, stdout, stderr, signal}: Outside): Promise<number> => {
 	const {model} = options;
 	let written = '';
 	try {
-		await engine.start({gpu: options.gpu});
-		const wanted = await settle(options.wanted);
+		const device = await engine.start({gpu: options.gpu});
+		const wanted = await planner.settle(options.wanted, device);
 		const gpuLayers = wanted.gpuLayers === 'auto' ? 'auto' : Math.min(wanted.gpuLayers, model.layers);
 		const settings = {...wanted, gpuLayers} as const;
 		await engine.setConversation({system: options.system, messages: []});
@@ -60,6 +67,7 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, settle, st
 			);
 		}
 
+		await planner.loaded();
 		const answer = await engine.answer(options, {
 			signal,
 			onEvent(event) {
@@ -68,6 +76,7 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, settle, st
 				if (!options.json) stdout.write(event.text);
 			},
 		});
+		await planner.answered();
 		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded.settings))}\n`);
 		else if (!written.endsWith('\n')) stdout.write('\n');
 		return answer.stopReason === 'interrupted' ? 130 : 0;

@@ -3,6 +3,7 @@ import {describeError, isAborted} from '../engine/engine-errors.js';
 import type {ProcessEngine} from '../engine/process-engine.js';
 import type {Device, ModelFacts, WantedSettings} from '../engine/types.js';
 import {wantedContext} from '../planner/settings.js';
+import type {Planner} from './answer-once.js';
 import type {BenchOptions} from './bench-options.js';
 import {inOrder} from './bench-order.js';
 import {benchPrinter} from './bench-output.js';
@@ -14,7 +15,7 @@ import {benchSettings, testName} from './bench-settings.js';
 export type BenchOutside = {
 	readonly engine: ProcessEngine;
 	/** Makes numbers of what was left open, within the budgets; asked while nothing is loaded. */
-	readonly settle: (wanted: WantedSettings) => Promise<WantedSettings>;
+	readonly settle: Planner['settle'];
 	/** The processor's name. */
 	readonly cpu: string;
 	readonly stdout: Writable;
@@ -30,7 +31,7 @@ const numbered = async (
 ): Promise<WantedSettings> => {
 	const contextSize = wantedContext(wanted.contextSize, model.trainedContext);
 	if (device.backend === 'cpu') return {...wanted, contextSize, gpuLayers: 0};
-	const settled = await settle({...wanted, contextSize});
+	const settled = await settle({...wanted, contextSize}, device);
 	const {gpuLayers} = settled;
 	return {...settled, contextSize, gpuLayers: gpuLayers === 'auto' ? 'auto' : Math.min(gpuLayers, model.layers)};
 };

@@ -20,7 +20,11 @@ type Flag = {
 
 export const flags = [
 	{names: ['gpu-layers', 'ngl', 'n-gpu-layers'], value: 'N|auto|all', text: 'layers on the GPU'},
-	{names: ['ctx-size', 'c'], value: 'N|auto', text: "context size in tokens (auto: 8,192, or the model's own if smaller)"},
+	{
+		names: ['ctx-size', 'c'],
+		value: 'N|auto',
+		text: "context size in tokens (8,192, or the model's own if smaller; auto: the largest that fits)",
+	},
 	{names: ['cache-type-k', 'ctk'], value: 'TYPE', text: `type of the KV cache for K: ${cacheTypeNames.join(', ')}`},
 	{names: ['cache-type-v', 'ctv'], value: 'TYPE', text: 'the same for V'},
 	{names: ['batch-size', 'b'], value: 'N', text: 'tokens evaluated at once in a prompt (512)'},

@@ -103,7 +103,7 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 			mmap: given['no-mmap'] !== true,
 			mlock: given.mlock === true,
 			contextSize:
-				text(given, 'ctx-size') === 'auto' ? 'auto' : (number(given, 'ctx-size', {least: 1, most: largestContext, whole: true}) ?? 'auto'),
+				text(given, 'ctx-size') === 'auto' ? 'auto' : (number(given, 'ctx-size', {least: 1, most: largestContext, whole: true}) ?? 'usual'),
 			cacheTypeK: oneOf(given, 'cache-type-k', cacheTypeNames) ?? 'f16',
 			cacheTypeV: oneOf(given, 'cache-type-v', cacheTypeNames) ?? 'f16',
 			batchSize: number(given, 'batch-size', {least: 1, most: 65_536, whole: true}) ?? 512,

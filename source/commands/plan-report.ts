@@ -1,7 +1,7 @@
 import type {Device, ModelFacts} from '../engine/types.js';
 import type {BindingLimit} from '../planner/fit.js';
+import type {LargestContext} from '../planner/fit-context.js';
 import type {Advice, Plan} from '../planner/types.js';
-import type {LargestContext} from './plan-context.js';
 import type {Target} from './plan-target.js';
 
 /** What `vramble plan` has found out about one machine. */

@@ -1,10 +1,10 @@
 import type {Settings} from '../engine/types.js';
 import {count, fileSize, memory} from '../lib/format.js';
-import {adviceText} from '../planner/plan-words.js';
+import {adviceText, bindingText} from '../planner/plan-words.js';
 import type {Plan} from '../planner/types.js';
 import {type Report, recommendedOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
-import {bindingWords, bytesWords, contextWords, machineWords, speedWords, verdictWords} from './plan-words.js';
+import {bytesWords, contextWords, machineWords, speedWords, verdictWords} from './plan-words.js';
 import {type Column, table, wrapped} from './text-table.js';
 
 /** What any terminal, and a mail, has room for. */
@@ -92,7 +92,7 @@ const one = (report: Report): readonly string[] => {
 		...layersTable(report),
 		'',
 		...(isFree ? ['▸ recommended: most layers that the VRAM takes.'] : []),
-		...(bindingLimit ? [bindingWords(chosen, bindingLimit)] : allFit),
+		...(bindingLimit ? [`${bindingText(chosen, bindingLimit)}.`] : allFit),
 		...ramNotes(report),
 		contextWords(report),
 		...notes(report),
@@ -104,7 +104,7 @@ const sideBySide = (reports: readonly Report[]): readonly string[] => [
 	...cardsTable(reports),
 	'',
 	...reports.flatMap(({chosen, bindingLimit, target}) =>
-		bindingLimit ? [`${memory(target.machine.vram?.totalBytes)}: ${bindingWords(chosen, bindingLimit)}`] : [],
+		bindingLimit ? [`${memory(target.machine.vram?.totalBytes)}: ${bindingText(chosen, bindingLimit)}.`] : [],
 	),
 	...new Set(reports.flatMap(report => notes(report))),
 ];

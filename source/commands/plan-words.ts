@@ -1,5 +1,5 @@
-import {count, memory, rate} from '../lib/format.js';
-import type {BindingLimit} from '../planner/fit.js';
+import {memory, rate} from '../lib/format.js';
+import {contextBindingText, layersText} from '../planner/plan-words.js';
 import type {Memory, Plan, Verdict} from '../planner/types.js';
 import type {Report} from './plan-report.js';
 
@@ -24,30 +24,10 @@ export const bytesWords = (bytes: number, {exact}: Plan): string => `${exact ? '
 export const speedWords = ({tokensPerSecond}: {readonly tokensPerSecond: number | undefined}): string =>
 	tokensPerSecond === undefined ? rate(undefined) : `≈ ${rate(tokensPerSecond)}`;
 
-const ordinal = (value: number): string => {
-	const ending = value % 100 >= 11 && value % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][value % 10] ?? 'th');
-	return `${count(value)}${ending}`;
-};
-
-const layers = (number: number): string => (number === 1 ? '1 layer' : `${number} layers`);
-
-/** Why there are not more layers. */
-export const bindingWords = ({settings, vramVerdict}: Plan, {limit, next, missingBytes}: BindingLimit): string => {
-	if (limit === 'RAM') return `${limit} binds: ${memory(missingBytes)} more of it would be needed.`;
-	if (vramVerdict === 'does not fit') return `${limit} binds: not even ${layers(settings.gpuLayers)} fit.`;
-	return `${limit} binds: ${layers(settings.gpuLayers)}; the ${ordinal(next)} needs ${memory(missingBytes)} more.`;
-};
-
 export const contextWords = ({largestContext, chosen}: Report): string => {
-	const where = chosen.settings.gpuLayers === 0 ? 'without GPU layers' : `with ${layers(chosen.settings.gpuLayers)}`;
+	const where = chosen.settings.gpuLayers === 0 ? 'without GPU layers' : `with ${layersText(chosen.settings.gpuLayers)}`;
 	if (!largestContext) return `Not even the smallest context fits ${where}.`;
-	const {plan, bindingLimit: binding, refused} = largestContext;
-	const pages = plan.ramVerdict === 'paging' ? ' (paging)' : '';
-	const most = `Largest context ${where}: ${count(plan.settings.contextSize)} tokens${pages}`;
-	if (refused !== undefined) return `${most}; the device cannot hold ${count(refused)}.`;
-	if (!binding) return `${most}, what the model was trained for.`;
-	if (binding.missingBytes === 0) return `${most}; ${count(binding.next)} would leave too little ${binding.limit} free.`;
-	return `${most}; ${count(binding.next)} need ${memory(binding.missingBytes)} more ${binding.limit}.`;
+	return `Largest context ${where}: ${contextBindingText(largestContext)}.`;
 };
 
 const memoryWords = ({totalBytes, otherBytes, budgetBytes}: Memory): string => {

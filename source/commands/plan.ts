@@ -1,19 +1,19 @@
 import type {Writable} from 'node:stream';
 import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
-import type {Device, DryRun, Engine, ModelFacts, Settings} from '../engine/types.js';
+import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {GgufTensor} from '../models/gguf-header.js';
 import type {RamAndSwap} from '../monitor/ram-and-swap.js';
 import type {ProcessMemory} from '../monitor/types.js';
 import {vramOf} from '../monitor/vram.js';
 import {adviceFor} from '../planner/advice.js';
-import {type BindingLimit, fitLayers, type PlanFor} from '../planner/fit.js';
+import {type Fit, fitLayers, type PlanFor, ramLimit} from '../planner/fit.js';
+import {isContextOpen, largestContext} from '../planner/fit-context.js';
 import {planOf} from '../planner/memory.js';
 import {wantedContext} from '../planner/settings.js';
-import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
+import type {AskDryRun, Machine, Plan, Speeds} from '../planner/types.js';
 import {UsageError} from './flags.js';
 import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
-import {largestContext} from './plan-context.js';
 import {elsewhere, takesAll} from './plan-dry-run.js';
 import {planReportToJson} from './plan-json.js';
 import type {Report} from './plan-report.js';
@@ -50,6 +50,7 @@ type Scene = {
 	readonly settings: Settings;
 	/** undefined: to be found. */
 	readonly gpuLayers: number | undefined;
+	readonly contextSize: WantedSettings['contextSize'];
 	readonly driverBytes: number;
 	readonly mlockLimitBytes: number | undefined;
 	readonly ask: AskDryRun;
@@ -69,45 +70,45 @@ const checked = (dryRun: DryRun): DryRun => {
 	throw new EngineError('failed', 'llama.cpp cannot tell what these settings would take.', {advice: 'Try a smaller context.'});
 };
 
-/** More layers take less RAM, so it binds only where no number of layers helps. */
-const ramLimit = ({settings, ramVerdict, ramLeftBytes = 0}: Plan): BindingLimit | undefined =>
-	ramVerdict === 'does not fit' ? {limit: 'RAM', next: settings.gpuLayers + 1, missingBytes: Math.max(0, -ramLeftBytes)} : undefined;
+/** The settings that are recommended, or those that were given. */
+const choose = async ({settings, gpuLayers, model: {facts}}: Scene, machine: Machine, planFor: PlanFor): Promise<Fit> => {
+	const layers = machine.vram ? facts.layers : 0;
+	if (gpuLayers === undefined && layers > 0) return fitLayers({settings, layers, sizes: facts.weights.sizes, machine}, planFor);
+	const plan = await planFor({...settings, gpuLayers: Math.min(gpuLayers ?? 0, layers)});
+	return {plan, bindingLimit: ramLimit(plan)};
+};
 
-const choose = async (scene: Scene, target: Target, planFor: PlanFor) => {
-	const {settings, gpuLayers, model} = scene;
-	const layers = target.machine.vram ? model.facts.layers : 0;
-	if (gpuLayers !== undefined || layers === 0) {
-		const plan = await planFor({...settings, gpuLayers: Math.min(gpuLayers ?? 0, layers)});
-		return {chosen: plan, plans: [plan], bindingLimit: ramLimit(plan)};
-	}
-
-	const {sizes} = model.facts.weights;
-	const {plan: chosen, bindingLimit} = await fitLayers({settings, layers, sizes, machine: target.machine}, planFor);
+/** From no layer to all, where the layers were not given. */
+const rowsAround = async (chosen: Plan, {gpuLayers, model}: Scene, {vram}: Machine, planFor: PlanFor): Promise<readonly Plan[]> => {
+	if (gpuLayers !== undefined || !vram) return [chosen];
 	const plans: Plan[] = [];
-	for (const count of rowLayers(layers, chosen.settings.gpuLayers)) {
-		plans.push(count === chosen.settings.gpuLayers ? chosen : await planFor({...settings, gpuLayers: count}));
+	for (const count of rowLayers(model.facts.layers, chosen.settings.gpuLayers)) {
+		plans.push(count === chosen.settings.gpuLayers ? chosen : await planFor({...chosen.settings, gpuLayers: count}));
 	}
 
-	return {chosen, plans, bindingLimit: ramLimit(chosen) ?? bindingLimit};
+	return plans;
 };
 
 const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Promise<Report> => {
-	const {model, device, gpuLayers} = scene;
-	const {weights} = model.facts;
+	const {model, device, gpuLayers, contextSize} = scene;
+	const {weights, trainedContext} = model.facts;
 	const {machine, speeds, hasOtherCard} = target;
 	const ask = await askFor(scene, target);
 	const driverBytes = hasOtherCard ? 0 : scene.driverBytes;
 	const planFor: PlanFor = async tried => planOf({settings: tried, dryRun: await ask(tried), weights, machine, speeds, driverBytes});
-	const {chosen, plans, bindingLimit} = await choose(scene, target, planFor);
+	const fit = await choose(scene, machine, planFor);
+	const largest = await largestContext(fit.plan, trainedContext, machine, planFor);
+	const isOpen = isContextOpen(contextSize, fit.plan);
+	const chosen = isOpen && largest ? largest.plan : fit.plan;
 	return {
 		model: model.facts,
 		device,
 		target,
-		plans,
+		plans: await rowsAround(chosen, scene, machine, planFor),
 		chosen,
 		isGiven: gpuLayers !== undefined,
-		bindingLimit,
-		largestContext: await largestContext(chosen, model.facts.trainedContext, machine, planFor),
+		bindingLimit: fit.bindingLimit,
+		largestContext: largest,
 		advice: withAdvice ? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask}) : [],
 		warnings: warningsAbout(chosen, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
 	};
@@ -167,6 +168,7 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 				threads: wanted.threads === 'auto' ? outside.threads : wanted.threads,
 			},
 			gpuLayers: wanted.gpuLayers === 'auto' ? undefined : wanted.gpuLayers,
+			contextSize: wanted.contextSize,
 			driverBytes: await outside.driverBytes(device),
 			mlockLimitBytes: await outside.mlockLimitBytes(),
 			async ask(settings) {

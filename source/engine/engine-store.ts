@@ -294,14 +294,6 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				change({contextUsed: 0});
 			}),
 		memory: () => engine.memory(),
-		dryRun: async (path: string, settings: Settings) => {
-			await start();
-			return engine.dryRun({path, settings});
-		},
-		capVram: async (bytes: number | undefined) => {
-			await start();
-			await engine.capVram({bytes});
-		},
 		dispose(): Promise<void> {
 			disposed ??= (async () => {
 				current?.controller.abort();

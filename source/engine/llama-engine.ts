@@ -192,6 +192,9 @@ export const createLlamaEngine = (): Engine => {
 					skipDownload: true,
 					progressLogs: false,
 					maxThreads: 0,
+					// The planner keeps its own margins: what it says fits is not to be refused (8 % of VRAM would be).
+					vramPadding: 0,
+					ramPadding: 0,
 					logLevel: LlamaLogLevel.info,
 					logger: log.logger,
 				});
@@ -212,8 +215,8 @@ export const createLlamaEngine = (): Engine => {
 
 			const hooks = verifyNativeHooks(loadedHooks);
 			const names = await llama.getGpuDeviceNames();
-			hasGpu = names.length > 0;
-			return {backend: names.length === 0 || llama.gpu === false ? 'cpu' : (llama.gpu as Backend), names, hooksOff: hooks.off};
+			hasGpu = names.length > 0 && llama.gpu !== false;
+			return {backend: hasGpu ? (llama.gpu as Backend) : 'cpu', names, hooksOff: hooks.off};
 		},
 
 		async loadModel({path, settings}, {signal, onEvent} = {}) {
@@ -245,13 +248,13 @@ export const createLlamaEngine = (): Engine => {
 			try {
 				await checkContext(loaded, settings, contextSize);
 				context = await loaded.createContext({
-					contextSize: settings.contextSize === 'auto' ? {min: Math.min(512, contextSize), max: contextSize} : contextSize,
+					contextSize: typeof settings.contextSize === 'number' ? contextSize : {min: Math.min(512, contextSize), max: contextSize},
 					batchSize: Math.min(settings.batchSize, contextSize),
 					threads: {ideal: threads, min: threads},
 					flashAttention: flash(settings),
 					experimentalKvCacheKeyType: ggmlType(settings.cacheTypeK),
 					experimentalKvCacheValueType: ggmlType(settings.cacheTypeV),
-					failedCreationRemedy: settings.contextSize === 'auto' ? {} : false,
+					failedCreationRemedy: typeof settings.contextSize === 'number' ? false : {},
 					createSignal: signal,
 				});
 				sequence = context.getSequence();
@@ -325,7 +328,8 @@ export const createLlamaEngine = (): Engine => {
 
 		memory,
 
-		dryRun: async ({path, settings}) => dryRuns.ask(must(llama, 'engine'), path, settings),
+		// Without a device llama.cpp counts layers on one that is not there.
+		dryRun: async ({path, settings}) => dryRuns.ask(must(llama, 'engine'), path, hasGpu ? settings : {...settings, gpuLayers: 0}),
 
 		capVram: async ({bytes}) => must(llama, 'engine').setVramCap(bytes ?? null),
 

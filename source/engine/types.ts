@@ -31,10 +31,11 @@ export type Settings = {
 	readonly mlock: boolean;
 };
 
-/** What the engine is asked for: `auto` lets it choose; the answer says what it chose. */
+/** What the engine is asked for: `auto` lets it choose; the answer says what it chose. The planner settles layers and context before. */
 export type WantedSettings = Omit<Settings, 'gpuLayers' | 'contextSize' | 'threads'> & {
 	readonly gpuLayers: number | 'auto';
-	readonly contextSize: number | 'auto';
+	/** `usual`: 8,192 or the model's own if smaller; `auto`: what fits. */
+	readonly contextSize: number | 'auto' | 'usual';
 	readonly threads: number | 'auto';
 };
 

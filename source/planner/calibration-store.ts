@@ -1,3 +1,4 @@
+import type {Backend, Device} from '../engine/types.js';
 import type {Calibration, Observed} from './calibration.js';
 import type {Speeds} from './types.js';
 
@@ -23,7 +24,12 @@ const version = 1;
 /** A file that is carried from machine to machine does not grow without end. */
 const mostMachines = 16;
 
-type Saved = Readonly<Record<string, Calibration>>;
+/** What the driver of each backend took, as it was measured. */
+type Drivers = Readonly<Partial<Record<Backend, readonly number[]>>>;
+
+type Entry = {readonly calibration: Calibration | undefined; readonly drivers: Drivers};
+
+type Saved = Readonly<Record<string, Entry>>;
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 	typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -69,24 +75,31 @@ const toObserved = (value: unknown): Observed | undefined => {
 	};
 };
 
-const toCalibration = (value: unknown): Calibration | undefined => {
-	if (!isRecord(value)) return undefined;
-	const probed = toSpeeds(value.probed);
-	const observed = Array.isArray(value.observed) ? value.observed.map(toObserved).filter(item => item !== undefined) : [];
+const toCalibration = ({probed: saved, observed: answers}: Readonly<Record<string, unknown>>): Calibration | undefined => {
+	const probed = toSpeeds(saved);
+	const observed = Array.isArray(answers) ? answers.map(toObserved).filter(item => item !== undefined) : [];
 	return probed && {probed, observed};
 };
+
+const toDrivers = (value: unknown): Drivers =>
+	isRecord(value)
+		? Object.fromEntries(
+				Object.entries(value).map(([backend, samples]) => [
+					backend,
+					Array.isArray(samples) ? samples.map(amount).filter(bytes => bytes !== undefined) : [],
+				]),
+			)
+		: {};
+
+const toEntry = (value: unknown): Entry =>
+	isRecord(value) ? {calibration: toCalibration(value), drivers: toDrivers(value.drivers)} : {calibration: undefined, drivers: {}};
 
 /** What of a file can be understood; whatever is broken is measured again. */
 const parse = (text: string | undefined): Saved => {
 	try {
 		const value: unknown = JSON.parse(text ?? '');
 		if (!isRecord(value) || value.version !== version || !isRecord(value.machines)) return {};
-		return Object.fromEntries(
-			Object.entries(value.machines).flatMap(([key, saved]) => {
-				const calibration = toCalibration(saved);
-				return calibration ? [[key, calibration]] : [];
-			}),
-		);
+		return Object.fromEntries(Object.entries(value.machines).map(([key, saved]) => [key, toEntry(saved)]));
 	} catch {
 		return {};
 	}
@@ -98,22 +111,41 @@ export const createCalibrationStore = (file: CalibrationFile, key: string) => {
 
 	const load = async (): Promise<Saved> => parse(await file.read().catch(() => undefined));
 
+	/** One after the other; other machines' entries stay. */
+	const change = (part: Partial<Entry>): Promise<void> => {
+		last = last.then(async () => {
+			const {[key]: own, ...others} = await load();
+			const kept = Object.entries(others).slice(-(mostMachines - 1));
+			const entry = {calibration: undefined, drivers: {}, ...own, ...part};
+			const machines = Object.fromEntries(
+				[...kept, [key, entry] as const].map(([name, {calibration, drivers}]) => [name, {...calibration, drivers}]),
+			);
+			await file.write(`${JSON.stringify({version, machines}, undefined, '\t')}\n`).catch(() => {});
+		});
+		return last;
+	};
+
 	return {
 		/** undefined: this machine was not measured yet. */
 		async read(): Promise<Calibration | undefined> {
-			return (await load())[key];
+			return (await load())[key]?.calibration;
 		},
-		/** Saves one after the other; other machines' entries stay. */
-		write(calibration: Calibration): Promise<void> {
-			last = last.then(async () => {
-				const {[key]: _, ...others} = await load();
-				const kept = Object.entries(others).slice(-(mostMachines - 1));
-				const machines = Object.fromEntries([...kept, [key, calibration]]);
-				await file.write(`${JSON.stringify({version, machines}, undefined, '\t')}\n`).catch(() => {});
-			});
-			return last;
+		write: (calibration: Calibration): Promise<void> => change({calibration}),
+		/** Bytes, the latest last; none: not measured yet. */
+		async readDriver(backend: Backend): Promise<readonly number[]> {
+			return (await load())[key]?.drivers[backend] ?? [];
+		},
+		async writeDriver(backend: Backend, samples: readonly number[]): Promise<void> {
+			await last;
+			await change({drivers: {...(await load())[key]?.drivers, [backend]: samples}});
 		},
 	};
 };
+
+/** Of this machine with the devices that llama.cpp sees. */
+export const calibrationsOf = (
+	{file, machine}: {readonly file: CalibrationFile; readonly machine: Omit<MachineParts, 'gpus'>},
+	{names}: Device,
+): CalibrationStore => createCalibrationStore(file, machineKey({...machine, gpus: names}));
 
 export type CalibrationStore = ReturnType<typeof createCalibrationStore>;

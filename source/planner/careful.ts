@@ -1,4 +1,4 @@
-import type {DryRun, ModelFacts, Settings} from '../engine/types.js';
+import type {DryRun, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import {wantedContext} from './settings.js';
 
 /**
@@ -21,14 +21,7 @@ export const createDryRun =
 		(isUnusual(settings, model) ? askCarefully : ask)(model.path, settings);
 
 /** What has to be asked before unusual settings are loaded; rejects where the engine would not survive them. */
-export const vet = async (
-	model: ModelFacts,
-	wanted: Omit<Settings, 'gpuLayers' | 'contextSize' | 'threads'> & {
-		readonly gpuLayers: number | 'auto';
-		readonly contextSize: number | 'auto';
-	},
-	askCarefully: Ask,
-): Promise<void> => {
+export const vet = async (model: ModelFacts, wanted: WantedSettings, askCarefully: Ask): Promise<void> => {
 	const contextSize = wantedContext(wanted.contextSize, model.trainedContext);
 	if (!isUnusual({contextSize}, model)) return;
 	const gpuLayers = wanted.gpuLayers === 'auto' ? model.layers : Math.min(wanted.gpuLayers, model.layers);

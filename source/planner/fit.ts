@@ -2,7 +2,6 @@ import type {Settings} from '../engine/types.js';
 import {isFine} from './layer-search.js';
 import {limitBytes, vramMarginBytes} from './memory.js';
 import {placedBytes} from './placement.js';
-import {contextSizes} from './settings.js';
 import type {LayerSizes, Machine, Plan} from './types.js';
 
 /** What keeps a plan from being better, and by how much the next step would miss it. */
@@ -12,6 +11,9 @@ export type BindingLimit = {
 	readonly next: number;
 	readonly missingBytes: number;
 };
+
+/** `layersWithQ8Cache`: how many more layers a q8_0 KV cache would make room for. */
+export type Binding = BindingLimit & {readonly layersWithQ8Cache: number};
 
 export type Fit = {readonly plan: Plan; readonly bindingLimit: BindingLimit | undefined};
 
@@ -30,6 +32,10 @@ const roomBytes = ({vram}: Machine): number => {
 	if (!vram) return 0;
 	return vram.budgetBytes === undefined ? limitBytes(vram) - vramMarginBytes(vram.totalBytes) : limitBytes(vram);
 };
+
+/** More layers take less RAM, so it binds only where no number of layers helps. */
+export const ramLimit = ({settings, ramVerdict, ramLeftBytes = 0}: Plan): BindingLimit | undefined =>
+	ramVerdict === 'does not fit' ? {limit: 'RAM', next: settings.gpuLayers + 1, missingBytes: Math.max(0, -ramLeftBytes)} : undefined;
 
 /** Between what no layer and what all layers take, by the sizes of the layers. */
 const guess = ({settings, layers, sizes, machine}: Wishes, none: Plan, all: Plan): number => {
@@ -51,7 +57,7 @@ export const fitLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> 
 	const planAt = (gpuLayers: number) => planFor({...settings, gpuLayers});
 	const all = await planAt(layers);
 	// All layers can take less than all but one: then nothing is handed over.
-	if (isFine(all, machine)) return {plan: all, bindingLimit: undefined};
+	if (isFine(all, machine)) return {plan: all, bindingLimit: ramLimit(all)};
 	let best = guess(wishes, await planAt(0), all);
 	let plan = await planAt(best);
 	while (best > 0 && !isFine(plan, machine)) plan = await planAt(--best);
@@ -63,42 +69,18 @@ export const fitLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> 
 	}
 
 	const bindingLimit: BindingLimit = {limit: 'VRAM', next: best + 1, missingBytes: Math.max(0, next.vramBytes - roomBytes(machine))};
-	return {plan, bindingLimit};
+	return {plan, bindingLimit: ramLimit(plan) ?? bindingLimit};
 };
 
-/** The largest index whose plan fits; -1: none. What one index takes, the next takes too, and more. */
-const lastThatFits = async (count: number, planAt: (index: number) => Promise<Plan>, isFit: (plan: Plan) => boolean): Promise<number> => {
-	let low = -1;
-	let high = count - 1;
-	while (low < high) {
-		const middle = Math.ceil((low + high) / 2);
-		if (isFit(await planAt(middle))) low = middle;
-		else high = middle - 1;
-	}
-
-	return low;
-};
-
-/** The largest context with the layers as they are. */
-export const fitContext = async (
-	{settings, machine, largest}: Pick<Wishes, 'settings' | 'machine'> & {readonly largest: number},
-	planFor: PlanFor,
-): Promise<Fit> => {
-	const sizes = [...contextSizes.filter(size => size < largest), largest];
-	const planAt = (index: number) => planFor({...settings, contextSize: sizes[index] ?? largest});
-	const isFit = (plan: Plan) => isFine(plan, machine) && plan.ramVerdict !== 'does not fit';
-	const best = Math.max(0, await lastThatFits(sizes.length, planAt, isFit));
-	const plan = await planAt(best);
-	const next = sizes[best + 1];
-	if (next === undefined) return {plan, bindingLimit: undefined};
-	const over = await planAt(best + 1);
-	const isVram = over.vramVerdict === 'does not fit' || over.vramVerdict === 'tight';
-	return {
-		plan,
-		bindingLimit: {
-			limit: isVram ? 'VRAM' : 'RAM',
-			next,
-			missingBytes: isVram ? Math.max(0, -(over.vramLeftBytes ?? 0)) : Math.max(0, -(over.ramLeftBytes ?? 0)),
-		},
-	};
+/** How many more layers a q8_0 KV cache would make room for; it is not taken without being asked for, because it costs some quality. */
+export const layersWithQ8Cache = async ({plan, bindingLimit}: Fit, wishes: Wishes, planFor: PlanFor): Promise<number> => {
+	const {cacheTypeK, cacheTypeV, flashAttention, gpuLayers} = plan.settings;
+	const isWide = [cacheTypeK, cacheTypeV].every(type => type === 'f32' || type === 'f16' || type === 'bf16');
+	// llama.cpp takes a quantized V cache only with flash attention.
+	if (bindingLimit?.limit !== 'VRAM' || !isWide || flashAttention === 'off') return 0;
+	const settings: Settings = {...wishes.settings, cacheTypeK: 'q8_0', cacheTypeV: 'q8_0'};
+	const same = await planFor({...settings, gpuLayers: gpuLayers + 1});
+	if (!isFine(same, wishes.machine)) return 0;
+	const {plan: more} = await fitLayers({...wishes, settings}, planFor);
+	return Math.max(0, more.settings.gpuLayers - gpuLayers);
 };

@@ -41,7 +41,8 @@ const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (
 	const left = limit - pinned - mapped;
 	// A budget is kept to the byte; the margin is for the device, which others use too.
 	const free = memory.totalBytes - memory.otherBytes - pinned - mapped;
-	if (pinned > limit) return {verdict: 'does not fit' as const, left};
+	const isOverBudget = memory.budgetBytes !== undefined && pinned + mapped > memory.budgetBytes;
+	if (pinned > limit || isOverBudget) return {verdict: 'does not fit' as const, left};
 	if (left < 0) return {verdict: 'paging' as const, left};
 	return {verdict: free < margin(memory.totalBytes) ? ('tight' as const) : ('fits' as const), left};
 };
@@ -57,7 +58,8 @@ const total = ({weights, cache, compute, driver}: Breakdown): number => weights 
 /**
 What settings take of a machine, by the engine's dry run.
 
-Where the engine did not say what its compute buffers are, they are counted under `cache`. The RAM verdict is `paging` where mapped weights do not stay in RAM;
+Where the engine did not say what its compute buffers are, they are counted under `cache`. The RAM verdict is `paging` where mapped weights do not stay in RAM,
+but a budget counts them: the system takes them back when the machine runs out of RAM, not when we are over our share;
 weights on the GPU leave page cache behind that the kernel takes back, which is not counted.
 */
 export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes}: PlanRequest): Plan => {

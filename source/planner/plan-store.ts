@@ -4,7 +4,7 @@ import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
 import {adviceFor} from './advice.js';
-import {type BindingLimit, fitLayers} from './fit.js';
+import {type Binding, fitLayers, layersWithQ8Cache} from './fit.js';
 import {type Budgets, machineOf} from './machine.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
 import {type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
@@ -19,7 +19,7 @@ export type PlanState = {
 	readonly added: MemorySplit | undefined;
 	readonly budgets: Budgets;
 	/** What keeps the last fit from being better, or why nothing can be fitted; forgotten when settings or budget change. */
-	readonly binding: BindingLimit | 'no GPU' | undefined;
+	readonly binding: Binding | 'no GPU' | undefined;
 	/** The engine is being asked, and the user waits for it. */
 	readonly isAsking: boolean;
 	/** What would make the settings better; undefined: not asked since they changed. */
@@ -212,13 +212,15 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			const now = shown();
 			const bounds = limits();
 			if (!now || !bounds || store.get().isAsking || !hasGpu()) return;
-			await whileAsking(async () => {
-				const {plan, bindingLimit} = await fitLayers(
-					{settings: now.settings, layers: bounds.gpuLayers, sizes: now.facts.weights.sizes, machine: basis(now.facts).machine},
-					settings => planFor(now.facts, settings),
-				);
-				if (shown()?.facts === now.facts) setPending(plan.settings, bindingLimit);
-			});
+			const wishes = {settings: now.settings, layers: bounds.gpuLayers, sizes: now.facts.weights.sizes, machine: basis(now.facts).machine};
+			const tryOut = (settings: Settings) => planFor(now.facts, settings);
+			const fit = await whileAsking(() => fitLayers(wishes, tryOut));
+			const {bindingLimit} = fit;
+			if (shown()?.facts !== now.facts) return;
+			const binding = bindingLimit && {...bindingLimit, layersWithQ8Cache: 0};
+			setPending(fit.plan.settings, binding);
+			const more = await layersWithQ8Cache(fit, wishes, tryOut);
+			if (binding && more > 0 && store.get().binding === binding) change({binding: {...binding, layersWithQ8Cache: more}});
 		},
 		/** Computes what would make the settings better; some ten dry runs. */
 		async advise(): Promise<readonly Advice[]> {

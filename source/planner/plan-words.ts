@@ -1,9 +1,10 @@
 import type {Settings} from '../engine/types.js';
 import {count, memory, rate} from '../lib/format.js';
-import type {BindingLimit} from './fit.js';
+import type {Binding, BindingLimit} from './fit.js';
+import type {LargestContext} from './fit-context.js';
 import {limitBytes} from './memory.js';
 import {isBeyondTraining, type Limits} from './settings.js';
-import type {Advice, Memory, Plan, Verdict} from './types.js';
+import type {Advice, Machine, Memory, Plan, Verdict} from './types.js';
 
 export type PlanText = {readonly verdict: Verdict; readonly head: string; readonly rest: string; readonly speed: string};
 
@@ -14,16 +15,20 @@ const leftOf = (bytes: number | undefined, of: string): string | undefined => {
 	return bytes < 0 ? `${memory(-bytes)} over ${of}` : `${memory(bytes)} of ${of} left`;
 };
 
-const vramName = (vram: Memory | undefined): string => {
-	if (vram?.budgetBytes === undefined) return 'VRAM';
-	const budget = memory(vram.budgetBytes);
-	return limitBytes(vram) < vram.budgetBytes ? `VRAM (budget ${budget})` : `${budget} budget`;
+const nameOf = (name: 'VRAM' | 'RAM', side: Memory | undefined): string => {
+	if (side?.budgetBytes === undefined) return name;
+	const budget = memory(side.budgetBytes);
+	if (limitBytes(side) < side.budgetBytes) return `${name} (budget ${budget})`;
+	return name === 'VRAM' ? `${budget} budget` : `${budget} RAM budget`;
 };
 
 /** What a plan comes to, in the words of the tuner's last line. `approximately` stands before what was not asked of the engine. */
-export const planText = (plan: Plan, vram: Memory | undefined, approximately: string): PlanText => {
+export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string): PlanText => {
 	const isRam = plan.ramVerdict === plan.verdict && plan.vramVerdict !== plan.verdict;
-	const left = isRam || plan.vramLeftBytes === undefined ? leftOf(plan.ramLeftBytes, 'RAM') : leftOf(plan.vramLeftBytes, vramName(vram));
+	const left =
+		isRam || plan.vramLeftBytes === undefined
+			? leftOf(plan.ramLeftBytes, nameOf('RAM', ram))
+			: leftOf(plan.vramLeftBytes, nameOf('VRAM', vram));
 	return {
 		verdict: plan.verdict,
 		head: `${plan.exact ? '' : `${approximately} `}${marks[plan.verdict]}`,
@@ -32,17 +37,49 @@ export const planText = (plan: Plan, vram: Memory | undefined, approximately: st
 	};
 };
 
-/** Why a fit stopped where it did: "VRAM binds: layer 13 needs 0.4 GiB more". */
-const bindingText = ({limit, next, missingBytes}: BindingLimit): string =>
-	missingBytes > 0
+const ordinal = (value: number): string => {
+	const ending = value % 100 >= 11 && value % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][value % 10] ?? 'th');
+	return `${count(value)}${ending}`;
+};
+
+export const layersText = (number: number): string => (number === 1 ? '1 layer' : `${number} layers`);
+
+/** Why a fit stopped where it did: "VRAM binds: 12 layers; the 13th needs 0.4 GiB more". */
+export const bindingText = ({settings, vramVerdict}: Plan, {limit, next, missingBytes}: BindingLimit): string => {
+	if (limit === 'RAM') return `${limit} binds: ${memory(missingBytes)} more of it would be needed`;
+	if (vramVerdict === 'does not fit') return `${limit} binds: not even ${layersText(settings.gpuLayers)} fit`;
+	const missing = missingBytes > 0 ? `needs ${memory(missingBytes)} more` : 'would leave too little free';
+	return `${limit} binds: ${layersText(settings.gpuLayers)}; the ${ordinal(next)} ${missing}`;
+};
+
+/** What keeps the context of a plan from being larger. */
+export const contextBindingText = ({plan, bindingLimit: binding, refused}: LargestContext): string => {
+	const {ramVerdict, settings} = plan;
+	const size = `${count(settings.contextSize)} tokens${ramVerdict === 'paging' ? ' (paging)' : ''}`;
+	if (refused !== undefined) return `${size}; the device cannot hold ${count(refused)}`;
+	if (!binding) return `${size}, what the model was trained for`;
+	if (binding.missingBytes === 0) return `${size}; ${count(binding.next)} would leave too little ${binding.limit} free`;
+	return `${size}; ${count(binding.next)} need ${memory(binding.missingBytes)} more ${binding.limit}`;
+};
+
+/** It is offered, not taken. */
+export const q8CacheText = (layers: number): string => `KV q8_0 would give ${layers} more ${layers === 1 ? 'layer' : 'layers'}`;
+
+const shortBindingText = ({limit, next, missingBytes}: BindingLimit): string => {
+	if (limit === 'RAM') return `RAM binds: ${memory(missingBytes)} more needed`;
+	return missingBytes > 0
 		? `${limit} binds: layer ${count(next)} needs ${memory(missingBytes)} more`
 		: `${limit} binds: layer ${count(next)} leaves too little`;
+};
 
-/** A word beside the verdict; short, for a line of 60 cells. */
-export const remarkText = (settings: Settings, limits: Limits | undefined, binding: BindingLimit | 'no GPU' | undefined): string => {
-	if (binding === 'no GPU') return 'no VRAM: there is no GPU';
-	if (limits && isBeyondTraining(settings, limits)) return `trained for ${count(limits.trainedContext)} tokens`;
-	return binding ? bindingText(binding) : '';
+/** Words beside the verdict, the longest first; the last ones are for a line of 60 cells. */
+export const remarkTexts = (settings: Settings, limits: Limits | undefined, binding: Binding | 'no GPU' | undefined): readonly string[] => {
+	if (binding === 'no GPU') return ['no VRAM: there is no GPU'];
+	if (limits && isBeyondTraining(settings, limits)) return [`trained for ${count(limits.trainedContext)} tokens`];
+	if (!binding) return [];
+	const text = shortBindingText(binding);
+	const {layersWithQ8Cache: more} = binding;
+	return [...(more > 0 ? [`${text}; ${q8CacheText(more)}`] : []), text, text.replace(/^.*: /, '')];
 };
 
 /** A piece of advice with its computed effect. */

@@ -126,5 +126,6 @@ export const warningsOf = (settings: Settings, limits: Limits): readonly string[
 /** Tokens of context that a model gets where nobody said how many. */
 const defaultContextSize = 8192;
 
-export const wantedContext = (wanted: number | 'auto', trained: number | undefined): number =>
-	wanted === 'auto' ? Math.min(defaultContextSize, trained ?? defaultContextSize) : wanted;
+/** What is wanted first; a smaller or larger one is the answer of a fit. */
+export const wantedContext = (wanted: WantedSettings['contextSize'], trained: number | undefined): number =>
+	typeof wanted === 'number' ? wanted : Math.min(defaultContextSize, trained ?? defaultContextSize);

@@ -1,8 +1,11 @@
 import {EngineError} from '../engine/engine-errors.js';
 import type {DryRun, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
-import {fitLayers} from './fit.js';
+import {checkBudgets} from './breach.js';
+import {fitLayers, layersWithQ8Cache, type PlanFor} from './fit.js';
+import {isContextOpen, largestContext} from './fit-context.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
+import {bindingText, contextBindingText, q8CacheText} from './plan-words.js';
 import {wantedContext} from './settings.js';
 import type {Machine} from './types.js';
 
@@ -12,31 +15,58 @@ type Options = {
 	readonly driverBytes: number;
 	readonly mlockLimitBytes: number | undefined;
 	readonly dryRun: (settings: Settings) => Promise<DryRun>;
+	/** About contexts that are larger than wanted: the engine may not survive the question. */
+	readonly askCarefully: (settings: Settings) => Promise<DryRun>;
 	readonly signal: AbortSignal;
 };
 
-/** Settles what the user left open before a load: turns `auto` GPU layers into a number that keeps the budget; where there is no device to plan for, the engine chooses. Refuses what the system would refuse. */
-export const settleLayers = async (
+export type Settled = {
+	readonly settings: WantedSettings;
+	/** What keeps the layers and the context that were chosen from being more, in words; undefined: they were not chosen, or all fits. */
+	readonly layersLimit: string | undefined;
+	readonly contextLimit: string | undefined;
+};
+
+/**
+Settles what the user left open before a load: `auto` GPU layers become a number that keeps the budget, and the context becomes a number: the wanted one, or what fits
+where that does not or where it was asked for. Refuses what would not keep a budget, and what the system would refuse.
+
+@throws EngineError
+*/
+export const settle = async (
 	wanted: WantedSettings,
-	{model, machine, driverBytes, mlockLimitBytes, dryRun, signal}: Options,
-): Promise<WantedSettings> => {
-	const base = {...wanted, contextSize: wantedContext(wanted.contextSize, model.trainedContext), threads: 1};
-	const check = async (gpuLayers: number) => {
-		if (!wanted.mlock) return;
-		const {weights} = await dryRun({...base, gpuLayers: Math.min(gpuLayers, model.layers)});
-		checkMlock(wanted, weights.ramBytes, mlockLimitBytes);
+	{model, machine, driverBytes, mlockLimitBytes, dryRun, askCarefully, signal}: Options,
+): Promise<Settled> => {
+	const first: Settings = {...wanted, gpuLayers: 0, contextSize: wantedContext(wanted.contextSize, model.trainedContext), threads: 1};
+	const planFor: PlanFor = async settings => {
+		if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
+		const said = await (settings.contextSize > first.contextSize ? askCarefully : dryRun)(settings);
+		return planOf({settings, dryRun: said, weights: model.weights, machine, speeds: undefined, driverBytes});
 	};
 
-	if (wanted.gpuLayers !== 'auto' || !machine.vram) {
-		await check(wanted.gpuLayers === 'auto' ? 0 : wanted.gpuLayers);
-		return wanted;
-	}
+	const chooseLayers = async () => {
+		const wishes = {settings: first, layers: model.layers, sizes: model.weights.sizes, machine};
+		const fit = await fitLayers(wishes, planFor);
+		const more = await layersWithQ8Cache(fit, wishes, planFor);
+		const limit = fit.bindingLimit && `${bindingText(fit.plan, fit.bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}`;
+		return {plan: fit.plan, limit};
+	};
 
-	const settings: Settings = {...base, gpuLayers: 0};
-	const {plan} = await fitLayers({settings, layers: model.layers, sizes: model.weights.sizes, machine}, async tried => {
-		if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
-		return planOf({settings: tried, dryRun: await dryRun(tried), weights: model.weights, machine, speeds: undefined, driverBytes});
-	});
-	await check(plan.settings.gpuLayers);
-	return {...wanted, gpuLayers: plan.settings.gpuLayers};
+	const gpuLayers = wanted.gpuLayers === 'auto' ? 0 : Math.min(wanted.gpuLayers, model.layers);
+	const isFree = wanted.gpuLayers === 'auto' && machine.vram !== undefined;
+	const layers = isFree ? await chooseLayers() : {plan: await planFor({...first, gpuLayers}), limit: undefined};
+	const isOpen = isContextOpen(wanted.contextSize, layers.plan);
+	const context = isOpen ? await largestContext(layers.plan, model.trainedContext, machine, planFor) : undefined;
+	const {plan} = context ?? layers;
+	checkBudgets(plan, machine);
+	checkMlock(wanted, plan.breakdown.ram.weights, mlockLimitBytes);
+	return {
+		settings: {
+			...wanted,
+			gpuLayers: wanted.gpuLayers === 'auto' ? plan.settings.gpuLayers : wanted.gpuLayers,
+			contextSize: plan.settings.contextSize,
+		},
+		layersLimit: layers.limit,
+		contextLimit: context && `Context: ${contextBindingText(context)}.`,
+	};
 };

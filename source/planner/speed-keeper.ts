@@ -1,17 +1,15 @@
 import {type Calibration, calibrate, type Observation, speedsOf} from './calibration.js';
-import {type CalibrationFile, type CalibrationStore, createCalibrationStore, type MachineParts, machineKey} from './calibration-store.js';
+import type {CalibrationStore} from './calibration-store.js';
 import type {Speeds} from './types.js';
 
 type Options = {
-	readonly file: CalibrationFile;
-	readonly machine: Omit<MachineParts, 'gpus'>;
 	/** Measures what can be known without a model; half a second. */
 	readonly probe: () => Promise<Speeds>;
 	readonly onChange: () => void;
 };
 
 /** What this machine is known to do, from a probe at its first run and every real answer since. */
-export const createSpeedKeeper = ({file, machine, probe, onChange}: Options) => {
+export const createSpeedKeeper = ({probe, onChange}: Options) => {
 	let store: CalibrationStore | undefined;
 	let calibration: Calibration | undefined;
 	let latest: {readonly of: Calibration; readonly model: string; readonly speeds: Speeds} | undefined;
@@ -23,9 +21,9 @@ export const createSpeedKeeper = ({file, machine, probe, onChange}: Options) => 
 	};
 
 	return {
-		/** Reads what is known of the machine with these devices, or probes it. */
-		async begin(gpus: readonly string[]): Promise<void> {
-			store = createCalibrationStore(file, machineKey({...machine, gpus}));
+		/** Reads what is known of the machine, or probes it. */
+		async begin(kept: CalibrationStore): Promise<void> {
+			store = kept;
 			calibration = await store.read();
 			if (calibration) onChange();
 			else keep({probed: await probe(), observed: []});

@@ -1,6 +1,7 @@
 import {PassThrough, Readable} from 'node:stream';
 import {expect, test, vi} from 'vitest';
 import {type AnswerOnceOptions, answerOnce, joinPrompt, readInput} from '../../source/commands/answer-once.js';
+import type {WantedSettings} from '../../source/engine/types.js';
 import {baseSettings, createFakeEngine, wantedAuto} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
@@ -24,12 +25,14 @@ const collect = () => {
 	return {stream, text: () => text};
 };
 
+const planner = {settle: async (wanted: WantedSettings) => wanted, loaded: async () => {}, answered: async () => {}};
+
 const start = (fake: ReturnType<typeof createFakeEngine>, options: Partial<AnswerOnceOptions> = {}) => {
 	const [stdout, stderr] = [collect(), collect()];
 	const controller = new AbortController();
 	const code = answerOnce(
 		{...question, ...options},
-		{engine: fake.engine, settle: async wanted => wanted, stdout: stdout.stream, stderr: stderr.stream, signal: controller.signal},
+		{engine: fake.engine, planner, stdout: stdout.stream, stderr: stderr.stream, signal: controller.signal},
 	);
 	return {code, stdout, stderr, interrupt: () => controller.abort()};
 };

@@ -14,7 +14,7 @@ const tg = (generatedTokens: number) => ({promptTokens: 0, generatedTokens});
 test('without flags: the tests of llama-bench, one combination, Markdown', () => {
 	const {combinations, shown, ...options} = read();
 	expect(options).toMatchObject({command: 'bench', model: undefined, gpu: 'auto', repetitions: 5, format: 'md', tests: [pp(512), tg(128)]});
-	expect(combinations).toMatchObject([{gpuLayers: 'auto', contextSize: 'auto', threads: 'auto', mmap: true}]);
+	expect(combinations).toMatchObject([{gpuLayers: 'auto', contextSize: 'usual', threads: 'auto', mmap: true}]);
 	expect(shown.size).toBe(0);
 });
 

@@ -26,7 +26,7 @@ test('without flags: llama.cpp chooses, its own sampling, no model, no prompt', 
 		gpu: 'auto',
 		wanted: {
 			gpuLayers: 'auto',
-			contextSize: 'auto',
+			contextSize: 'usual',
 			cacheTypeK: 'f16',
 			cacheTypeV: 'f16',
 			batchSize: 512,

@@ -26,7 +26,7 @@ const setUp = (options: Options = {}) => {
 	const monitor = createStore(readings);
 	const budgets = {vram: undefined, ram: undefined};
 	const plan = createPlanStore({
-		dryRun: (model, settings) => engine.dryRun(model.path, settings),
+		dryRun: ({path}, settings) => fake.engine.dryRun({path, settings}),
 		engine,
 		monitor,
 		budgets,

@@ -1,5 +1,15 @@
 import {EngineError, type EngineErrorCode} from '../../source/engine/engine-errors.js';
-import type {Answer, AnswerEvent, Call, Device, Engine, Measured, Settings, WantedSettings} from '../../source/engine/types.js';
+import type {
+	Answer,
+	AnswerEvent,
+	Call,
+	Device,
+	Engine,
+	EngineMemory,
+	Measured,
+	Settings,
+	WantedSettings,
+} from '../../source/engine/types.js';
 
 export const gib = 1024 ** 3;
 
@@ -29,6 +39,8 @@ type Options = {
 	readonly measured?: (request: MeasureRequest) => Measured;
 	/** Asked before weights and contexts are made, and after the first word of an answer: an error there is thrown instead. */
 	readonly refuse?: (verb: RefusedVerb, settings: WantedSettings | undefined) => EngineErrorCode | undefined;
+	/** What device and llama.cpp say of memory; `settings` are those of the context, undefined: nothing is loaded. */
+	readonly memory?: (settings: Settings | undefined) => EngineMemory;
 };
 
 type RefusedVerb = 'start' | 'loadModel' | 'createContext' | 'restoreState' | 'answer' | 'measure';
@@ -41,14 +53,19 @@ export const createFakeEngine = ({
 	reply = prompt => `You said: ${prompt}`,
 	measured = ({promptTokens, generatedTokens}) => ({promptMs: promptTokens, generationMs: 10 * generatedTokens}),
 	refuse = () => undefined,
+	memory = () => ({
+		vram: device.backend === 'cpu' ? undefined : {totalBytes: 12 * gib, usedBytes: 10 * gib},
+		ownVramBytes: 9 * gib,
+		ownRamBytes: gib,
+	}),
 }: Options = {}) => {
 	const calls: string[] = [];
 	const gates = new Map<string, Promise<void>>();
 	const said: string[] = [];
 	/** Prompt and generated tokens of each. */
 	const measurements: Array<readonly [number, number]> = [];
-	let current = baseSettings;
 	let system: string | undefined;
+	let context: Settings | undefined;
 	let evaluated = 0;
 	let saved = 0;
 
@@ -86,18 +103,20 @@ export const createFakeEngine = ({
 			const got = {
 				...settings,
 				gpuLayers: device.backend === 'cpu' ? 0 : gpuLayers === 'auto' ? 12 : gpuLayers,
-				contextSize: contextSize === 'auto' ? 4096 : contextSize,
+				contextSize: typeof contextSize === 'number' ? contextSize : 4096,
 				threads: threads === 'auto' ? 4 : threads,
 			};
-			current = got;
-			return {settings: got, memory: {vram: undefined, ownVramBytes: 0, ownRamBytes: 0}};
+			context = got;
+			return {settings: got, memory: memory(got)};
 		},
 		async freeContext() {
 			calls.push('freeContext');
+			context = undefined;
 			evaluated = 0;
 		},
 		async freeModel() {
 			calls.push('freeModel');
+			context = undefined;
 			evaluated = 0;
 		},
 		async saveState() {
@@ -160,17 +179,11 @@ export const createFakeEngine = ({
 		async measure({promptTokens, generatedTokens}, {signal, onEvent} = {}) {
 			onEvent?.({progress: 0.5});
 			await pass('measure', signal);
-			check('measure', current);
+			check('measure', context);
 			measurements.push([promptTokens, generatedTokens]);
-			return measured({promptTokens, generatedTokens, settings: current});
+			return measured({promptTokens, generatedTokens, settings: context ?? baseSettings});
 		},
-		async memory() {
-			return {
-				vram: device.backend === 'cpu' ? undefined : {totalBytes: 12 * gib, usedBytes: 10 * gib},
-				ownVramBytes: 9 * gib,
-				ownRamBytes: gib,
-			};
-		},
+		memory: async () => memory(context),
 		async dryRun({settings}) {
 			calls.push('dryRun');
 			const onGpu = device.backend === 'cpu' ? 0 : settings.gpuLayers / 81;

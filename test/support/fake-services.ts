@@ -1,5 +1,7 @@
 import type {EngineError} from '../../source/engine/engine-errors.js';
 import type {ModelFacts, WantedSettings} from '../../source/engine/types.js';
+import type {CalibrationFile} from '../../source/planner/calibration-store.js';
+import type {Budgets} from '../../source/planner/machine.js';
 import {createServices, type Services} from '../../source/services.js';
 import {createFakeEngine, gib, wantedAuto} from './fake-engine.js';
 
@@ -23,6 +25,8 @@ type Options = {
 	readonly fake?: ReturnType<typeof createFakeEngine>;
 	readonly wanted?: WantedSettings;
 	readonly models?: Readonly<Record<string, ModelFacts | EngineError>>;
+	readonly budgets?: Budgets;
+	readonly calibrationFile?: CalibrationFile;
 };
 
 /** Real services over fake edges. */
@@ -30,6 +34,8 @@ export const createFakeServices = ({
 	fake = createFakeEngine(),
 	wanted = wantedAuto,
 	models = {'/models/big-Q4_K_M.gguf': bigModel},
+	budgets = {vram: undefined, ram: undefined},
+	calibrationFile = {read: async () => undefined, write: async () => {}},
 }: Options = {}) => {
 	const copied: string[] = [];
 	const services: Services = createServices(
@@ -57,7 +63,7 @@ export const createFakeServices = ({
 			copy: text => copied.push(text),
 			threads: 8,
 			calibration: {
-				file: {read: async () => undefined, write: async () => {}},
+				file: calibrationFile,
 				machine: {cpu: 'Fake', cores: 8, ramBytes: 64 * gib},
 				probe: async () => ({gpuBytesPerSecond: 360e9, cpuBytesPerSecond: 40e9, overheadMs: 1}),
 			},
@@ -66,7 +72,7 @@ export const createFakeServices = ({
 		{
 			gpu: 'auto',
 			wanted,
-			budgets: {vram: undefined, ram: undefined},
+			budgets,
 			sampling: () => ({temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05}),
 			system: undefined,
 			maxTokens: undefined,

@@ -92,7 +92,7 @@ export const TunerView = (props: TunerViewProps) => {
 					settings={settings}
 					applied={applied}
 					limits={limits}
-					vram={machine.vram}
+					machine={machine}
 					isAsking={mode === 'asking'}
 					width={width - (isCompact ? 2 : 4)}
 				/>

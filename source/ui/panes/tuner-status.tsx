@@ -1,9 +1,9 @@
 import {Box, Text} from 'ink';
 import type {Settings} from '../../engine/types.js';
 import type {PlanState} from '../../planner/plan-store.js';
-import {planText, remarkText} from '../../planner/plan-words.js';
+import {planText, remarkTexts} from '../../planner/plan-words.js';
 import {isImpossible, type Limits, stepBetween} from '../../planner/settings.js';
-import type {Memory} from '../../planner/types.js';
+import type {Machine} from '../../planner/types.js';
 import {useTheme} from '../theme.js';
 
 type TunerStatusProps = {
@@ -11,7 +11,7 @@ type TunerStatusProps = {
 	readonly settings: Settings;
 	readonly applied: Settings;
 	readonly limits: Limits | undefined;
-	readonly vram: Memory | undefined;
+	readonly machine: Machine;
 	/** An answer is in the way of what is to be applied. */
 	readonly isAsking: boolean;
 	/** Cells of the line. */
@@ -32,7 +32,7 @@ export const fitTexts = (texts: readonly string[], room: number): readonly strin
 };
 
 /** What the settings come to, and what Enter will do. */
-export const TunerStatus = ({plan: state, settings, applied, limits, vram, isAsking, width}: TunerStatusProps) => {
+export const TunerStatus = ({plan: state, settings, applied, limits, machine, isAsking, width}: TunerStatusProps) => {
 	const theme = useTheme();
 	const {dot, approximately} = theme.glyphs;
 	if (isAsking) {
@@ -44,16 +44,15 @@ export const TunerStatus = ({plan: state, settings, applied, limits, vram, isAsk
 	}
 
 	const canBe = !isImpossible(settings);
-	const text = state.plan && canBe ? planText(state.plan, vram, approximately) : undefined;
+	const text = state.plan && canBe ? planText(state.plan, machine, approximately) : undefined;
 	const verdict = text?.verdict ?? (canBe ? 'fits' : 'does not fit');
 	const color = {fits: theme.fits, tight: theme.tight, paging: theme.danger, 'does not fit': theme.danger}[verdict];
 	const head = canBe ? text?.head : `V ${settings.cacheTypeV} needs flash attention`;
-	const remark = state.isAsking ? 'asking the engine …' : remarkText(settings, limits, state.binding);
+	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts(settings, limits, state.binding);
 	const effect = effects[stepBetween(applied, settings)];
 	const room = width - 2 - (head ? head.length + 2 : 0) - 'Enter '.length - effect.length - 2;
 	const spaced = (said: string | undefined) => (said ? `${head ? gap : ''}${said}` : '');
-	// Where the line is short, without what "VRAM binds: …" begins with.
-	const said = spaced(remark).length > room ? remark.replace(/^.*: /, '') : remark;
+	const said = remarks.find(remark => spaced(remark).length <= room);
 	const [shownRemark, speed, rest] = fitTexts([spaced(said), spaced(text?.speed), text?.rest ?? ''], room);
 	return (
 		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>

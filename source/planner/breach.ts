@@ -1,0 +1,32 @@
+import {EngineError} from '../engine/engine-errors.js';
+import type {EngineMemory} from '../engine/types.js';
+import {memory as bytesText} from '../lib/format.js';
+import type {Machine, Plan} from './types.js';
+
+/** What was really taken beyond the budgets. `memory` counts what the driver holds for us. */
+export const breachesOf = ({ownVramBytes, ownRamBytes}: EngineMemory, {vram, ram}: Machine): readonly string[] => {
+	const breach = (name: string, bytes: number, budgetBytes: number | undefined) =>
+		budgetBytes === undefined || bytes <= budgetBytes
+			? []
+			: [
+					`The ${name} budget is not kept: ${bytesText(bytes)} are taken, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
+				];
+	return [...breach('VRAM', ownVramBytes, vram?.budgetBytes), ...breach('RAM', ownRamBytes, ram?.budgetBytes)];
+};
+
+/**
+Says no to what would not keep a budget.
+
+@throws EngineError
+*/
+export const checkBudgets = ({vramBytes, ramBytes}: Plan, {vram, ram}: Machine): void => {
+	const check = (name: string, bytes: number, budgetBytes: number | undefined, advice: string) => {
+		if (budgetBytes === undefined || bytes <= budgetBytes) return;
+		throw new EngineError('out-of-memory', `These settings do not keep the ${name} budget.`, {
+			why: `They take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
+			advice,
+		});
+	};
+	check('VRAM', vramBytes, vram?.budgetBytes, 'Use fewer GPU layers, a smaller context, or a larger budget.');
+	check('RAM', ramBytes, ram?.budgetBytes, 'Use more GPU layers, a smaller context or file, or a larger budget.');
+};

@@ -1,0 +1,92 @@
+import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
+import type {Readings} from '../monitor/types.js';
+import {vramOf} from '../monitor/vram.js';
+import {breachesOf, checkBudgets} from './breach.js';
+import {type CalibrationFile, type CalibrationStore, calibrationsOf, type MachineParts} from './calibration-store.js';
+import {createDryRun, vet} from './careful.js';
+import {createDriverKeeper} from './driver-keeper.js';
+import {type Budgets, machineOf} from './machine.js';
+import {checkMlock} from './mlock.js';
+import {type Settled, settle} from './settle.js';
+import type {Machine, Plan} from './types.js';
+
+type Options = {
+	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
+	readonly readRam: () => Promise<Omit<Readings, 'vram'>>;
+	readonly calibration: {readonly file: CalibrationFile; readonly machine: Omit<MachineParts, 'gpus'>};
+	readonly budgets: () => Budgets;
+	/** A dry run in a process of its own, on the backend that was asked for. */
+	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
+	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
+	readonly mlockLimitBytes: () => Promise<number | undefined>;
+};
+
+/** Settles what a load begins with, keeps it within the budgets, and learns from what it really took. */
+export const createLoadPlanner = ({engine, readRam, calibration, budgets, askCarefully, mlockLimitBytes}: Options) => {
+	const driver = createDriverKeeper();
+	const dryRun = createDryRun((path, settings) => engine.dryRun({path, settings}), askCarefully);
+	let calibrations: CalibrationStore | undefined;
+
+	/** Read anew: what a gauge read last may be of before the load, or nothing yet. */
+	const readMachine = async (): Promise<Machine> => {
+		const [ram, memory] = await Promise.all([readRam(), engine.memory()]);
+		return machineOf({...ram, vram: vramOf(driver.counted(memory))}, budgets());
+	};
+
+	/** llama.cpp does not count what the driver takes. */
+	const capVram = async ({vram}: Machine) =>
+		engine.capVram({bytes: vram?.budgetBytes === undefined ? undefined : Math.max(0, vram.budgetBytes - driver.bytes())});
+
+	/** Reads what is known of this machine with the devices that llama.cpp sees. */
+	const begin = async (device: Device): Promise<CalibrationStore> => {
+		calibrations ??= calibrationsOf(calibration, device);
+		await driver.begin(calibrations, device);
+		return calibrations;
+	};
+
+	return {
+		begin,
+		dryRun,
+		/** What planning adds for the driver once anything is on the device; 0: not known. */
+		driverBytes: driver.bytes,
+		/** The engine's reading with what the driver holds for us counted as ours. */
+		memory: async () => driver.counted(await engine.memory()),
+		/** @throws EngineError where no settings keep the budgets, or the engine cannot tell */
+		async settle(model: ModelFacts, wanted: WantedSettings, device: Device, signal: AbortSignal): Promise<Settled> {
+			await begin(device);
+			driver.unloaded(await engine.memory());
+			const machine = await readMachine();
+			await capVram(machine);
+			await vet(model, wanted, askCarefully);
+			return settle(wanted, {
+				model,
+				machine,
+				driverBytes: driver.bytes(),
+				mlockLimitBytes: await mlockLimitBytes(),
+				dryRun: tried => dryRun(model, tried),
+				askCarefully: tried => askCarefully(model.path, tried),
+				signal,
+			});
+		},
+		/** @throws EngineError where a change would not keep the budgets, or the engine would not survive it */
+		async check(model: ModelFacts, settings: Settings, planFor: (model: ModelFacts, settings: Settings) => Promise<Plan>): Promise<void> {
+			await vet(model, settings, askCarefully);
+			const planned = await planFor(model, settings);
+			const machine = await readMachine();
+			checkBudgets(planned, machine);
+			checkMlock(settings, planned.breakdown.ram.weights, await mlockLimitBytes());
+			await capVram(machine);
+		},
+		/** After a load, or a change. Resolves with what is taken beyond the budgets, in words. */
+		async loaded(): Promise<readonly string[]> {
+			const memory = await engine.memory();
+			await driver.loaded(memory);
+			return breachesOf(driver.counted(memory), await readMachine());
+		},
+		async answered(): Promise<void> {
+			await driver.answered(await engine.memory());
+		},
+	};
+};
+
+export type LoadPlanner = ReturnType<typeof createLoadPlanner>;

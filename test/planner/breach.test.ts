@@ -1,0 +1,46 @@
+import {expect, test} from 'vitest';
+import {breachesOf, checkBudgets} from '../../source/planner/breach.js';
+import {planOf} from '../../source/planner/memory.js';
+import type {Machine} from '../../source/planner/types.js';
+import {baseSettings, gib} from '../support/fake-engine.js';
+import {bigModel} from '../support/fake-services.js';
+
+const machine = (vramGib: number | undefined, ramGib: number | undefined): Machine => ({
+	vram: {totalBytes: 24 * gib, otherBytes: 0, budgetBytes: vramGib && vramGib * gib},
+	ram: {totalBytes: 64 * gib, otherBytes: 0, budgetBytes: ramGib && ramGib * gib},
+});
+
+const taken = {vram: undefined, ownVramBytes: 11.75 * gib, ownRamBytes: 30 * gib};
+
+const settings = baseSettings;
+const planned = (on: Machine) =>
+	planOf({
+		settings,
+		dryRun: {
+			exact: true,
+			weights: {vramBytes: 11 * gib, ramBytes: 29 * gib},
+			context: {vramBytes: 0.5 * gib, ramBytes: gib},
+			compute: undefined,
+		},
+		weights: bigModel.weights,
+		machine: on,
+		speeds: undefined,
+		driverBytes: 0.25 * gib,
+	});
+
+const vramBreach = 'The VRAM budget is not kept: 11.8 GiB are taken, 256 MiB more than the 11.5 GiB of the budget.';
+const ramBreach = 'The RAM budget is not kept: 30.0 GiB are taken, 2.0 GiB more than the 28.0 GiB of the budget.';
+
+test.each<[string, Machine, readonly string[]]>([
+	['no budget', machine(undefined, undefined), []],
+	['budgets that are used up', machine(11.75, 30), []],
+	['too much VRAM', machine(11.5, undefined), [vramBreach]],
+	['too much RAM', machine(undefined, 28), [ramBreach]],
+	['too much of both', machine(11.5, 28), [vramBreach, ramBreach]],
+])('%s', (_what, on, expected) => {
+	expect(breachesOf(taken, on)).toEqual(expected);
+	const check = () => checkBudgets(planned(on), on);
+	if (expected.length === 0) expect(check).not.toThrow();
+	else expect(check).toThrowError(expect.objectContaining({code: 'out-of-memory', why: expect.stringContaining('more than the')}));
+	expect(planned(on).verdict === 'does not fit').toBe(expected.length > 0);
+});

@@ -1,0 +1,106 @@
+import {expect, test} from 'vitest';
+import {EngineError} from '../../source/engine/engine-errors.js';
+import type {ModelFacts, Settings, WantedSettings} from '../../source/engine/types.js';
+import {settle} from '../../source/planner/settle.js';
+import type {Machine} from '../../source/planner/types.js';
+import {createFakeEngine, gib, wantedAuto} from '../support/fake-engine.js';
+import {bigModel} from '../support/fake-services.js';
+
+const machine = (vramGib: number | undefined, ramGib: number, budgets: {vramGib?: number; ramGib?: number} = {}): Machine => ({
+	vram:
+		vramGib === undefined ? undefined : {totalBytes: vramGib * gib, otherBytes: 0, budgetBytes: budgets.vramGib && budgets.vramGib * gib},
+	ram: {totalBytes: ramGib * gib, otherBytes: 2 * gib, budgetBytes: budgets.ramGib && budgets.ramGib * gib},
+});
+
+const long: ModelFacts = {...bigModel, trainedContext: 131_072};
+
+const settled = async (
+	wanted: Partial<WantedSettings>,
+	on: Machine,
+	{model = bigModel, driverBytes = 0, refuseFrom = Number.POSITIVE_INFINITY} = {},
+) => {
+	const {engine} = createFakeEngine();
+	const dryRun = async (settings: Settings) => {
+		if (settings.contextSize >= refuseFrom) throw new EngineError('failed', 'llama.cpp gave up on these settings.');
+		return engine.dryRun({path: model.path, settings});
+	};
+	return settle(
+		{...wantedAuto, contextSize: 'usual', ...wanted},
+		{
+			model,
+			machine: on,
+			driverBytes,
+			mlockLimitBytes: undefined,
+			dryRun,
+			askCarefully: dryRun,
+			signal: new AbortController().signal,
+		},
+	);
+};
+
+test('layers that fit with the usual context, and what binds them', async () => {
+	const {settings, layersLimit, contextLimit} = await settled({}, machine(12, 64));
+	expect(settings).toMatchObject({gpuLayers: 22, contextSize: 8192});
+	expect(layersLimit).toMatch(/^VRAM binds: 22 layers; the 23rd needs [\d.]+ MiB more\. KV q8_0 would give 1 more layer\.$/);
+	expect(contextLimit).toBeUndefined();
+});
+
+test('what the driver takes is left to it', async () => {
+	expect((await settled({}, machine(12, 64), {driverBytes: gib})).settings.gpuLayers).toBe(20);
+	expect((await settled({}, machine(12, 64, {vramGib: 8}), {driverBytes: gib})).settings.gpuLayers).toBe(13);
+});
+
+test('all layers: nothing binds', async () => {
+	const {settings, layersLimit} = await settled({}, machine(80, 64));
+	expect([settings.gpuLayers, layersLimit]).toEqual([81, undefined]);
+});
+
+test('what was given stays as it is', async () => {
+	const {settings, layersLimit} = await settled({gpuLayers: 5, contextSize: 4096}, machine(12, 64));
+	expect([settings.gpuLayers, settings.contextSize, layersLimit]).toEqual([5, 4096, undefined]);
+});
+
+test('-c auto: the layers of the usual context first, then the largest context with them', async () => {
+	const {settings, contextLimit} = await settled({contextSize: 'auto', gpuLayers: 10}, machine(12, 128), {model: long});
+	expect(settings).toMatchObject({gpuLayers: 10, contextSize: 131_072});
+	expect(contextLimit).toBe('Context: 131,072 tokens, what the model was trained for.');
+	const tight = await settled({contextSize: 'auto'}, machine(12, 64), {model: long});
+	expect(tight.settings.gpuLayers).toBe(22);
+	expect(tight.contextLimit).toMatch(/^Context: [\d,]+ tokens; [\d,]+ (?:need [\d.]+ [MG]iB more|would leave too little) VRAM/);
+});
+
+test('-c auto on the CPU is bound by RAM, and does not push the weights out of it', async () => {
+	const {settings, contextLimit} = await settled({contextSize: 'auto'}, machine(undefined, 48), {model: long});
+	expect(settings.contextSize).toBe(16_384);
+	expect(contextLimit).toBe('Context: 16,384 tokens; 24,576 need 1.5 GiB more RAM.');
+});
+
+test('a context that the device cannot hold is too large', async () => {
+	const {settings, contextLimit} = await settled({contextSize: 'auto', gpuLayers: 1}, machine(12, 64), {model: long, refuseFrom: 40_000});
+	expect(settings.contextSize).toBe(32_768);
+	expect(contextLimit).toMatch(/^Context: 32,768 tokens; the device cannot hold [\d,]+\.$/);
+});
+
+test('a smaller context where the usual one does not fit, not where one was given', async () => {
+	// 320 KiB a token, none of which the system takes back.
+	const {settings, contextLimit} = await settled({}, machine(undefined, 3.5));
+	expect(settings.contextSize).toBe(4096);
+	expect(contextLimit).toMatch(/^Context: 4,096 tokens \(paging\); 6,144 need /);
+	expect((await settled({contextSize: 8192}, machine(undefined, 3.5))).settings.contextSize).toBe(8192);
+});
+
+test.each<[string, Partial<WantedSettings>, Machine, string]>([
+	['VRAM, with layers that were given', {gpuLayers: 30}, machine(24, 64, {vramGib: 8}), 'VRAM'],
+	['RAM, which no number of layers keeps', {}, machine(12, 64, {ramGib: 16}), 'RAM'],
+	['RAM, without a device', {}, machine(undefined, 64, {ramGib: 16}), 'RAM'],
+])('a budget that cannot be kept is refused with both numbers: %s', async (_what, wanted, on, name) => {
+	await expect(settled(wanted, on)).rejects.toMatchObject({
+		code: 'out-of-memory',
+		message: `These settings do not keep the ${name} budget.`,
+		why: expect.stringMatching(/^They take [\d.]+ GiB, [\d.]+ GiB more than the [\d.]+ GiB of the budget\.$/),
+	});
+});
+
+test('a RAM budget that layers on the device make room for is kept', async () => {
+	expect((await settled({}, machine(48, 64, {ramGib: 16}))).settings.gpuLayers).toBe(81);
+});

@@ -1,0 +1,107 @@
+import {describe, expect, test} from 'vitest';
+import type {EngineMemory, Settings} from '../source/engine/types.js';
+import {baseSettings, createFakeEngine, gib, wantedAuto} from './support/fake-engine.js';
+import {createFakeServices} from './support/fake-services.js';
+
+const path = '/models/big-Q4_K_M.gguf';
+
+/** A card of 24 GiB of which others hold 1; the driver takes 0.5 more than llama.cpp counts, which is what the dry run says and `moreBytes`. */
+const tellingDevice =
+	(moreBytes = 0) =>
+	(settings: Settings | undefined): EngineMemory => {
+		const onGpu = (settings?.gpuLayers ?? 0) / 81;
+		const own = onGpu * (40 * gib + (settings?.contextSize ?? 0) * 320 * 1024) + (onGpu > 0 ? moreBytes : 0);
+		return {
+			vram: {totalBytes: 24 * gib, usedBytes: gib + own + (onGpu > 0 ? 0.5 * gib : 0)},
+			ownVramBytes: own,
+			ownRamBytes: 40 * gib * (1 - onGpu),
+		};
+	};
+
+const createFile = () => {
+	const file = {
+		text: undefined as string | undefined,
+		read: async () => file.text,
+		async write(next: string) {
+			file.text = next;
+		},
+	};
+	return file;
+};
+
+const open = async (options: Parameters<typeof createFakeServices>[0]) => {
+	const scene = createFakeServices(options);
+	await scene.services.open(path);
+	const {chat, plan, engine} = scene.services;
+	const notes = () => chat.get().messages.map(({text}) => text);
+	return {...scene, notes, plan, engine};
+};
+
+describe('what the driver takes', () => {
+	test('is measured at the first load, planned with, shown apart, and known to the next run', async () => {
+		const calibrationFile = createFile();
+		const wanted = {...wantedAuto, gpuLayers: 12, contextSize: 4096};
+		const first = await open({fake: createFakeEngine({memory: tellingDevice()}), wanted, calibrationFile});
+		await expect.poll(() => first.plan.get().plan?.breakdown.vram.driver).toBe(0.5 * gib);
+		const second = await open({
+			fake: createFakeEngine({memory: tellingDevice()}),
+			wanted: {...wantedAuto, contextSize: 4096},
+			calibrationFile,
+		});
+		// 0.5 GiB are a layer less than without.
+		expect(second.engine.get().applied?.gpuLayers).toBe(43);
+		expect(
+			(await open({fake: createFakeEngine({memory: tellingDevice()}), wanted: {...wantedAuto, contextSize: 4096}})).engine.get().applied
+				?.gpuLayers,
+		).toBe(44);
+	});
+
+	test('counts as ours, not as others', async () => {
+		const {services} = await open({
+			fake: createFakeEngine({memory: tellingDevice()}),
+			wanted: {...wantedAuto, gpuLayers: 12, contextSize: 4096},
+		});
+		await expect.poll(() => services.monitor.get().vram?.ownBytes, {timeout: 3000}).toBeCloseTo((12 / 81) * 41.25 * gib + 0.5 * gib, -3);
+	});
+
+	test('is nothing that anybody knows on a device that reads 0', async () => {
+		const memory = () => ({vram: {totalBytes: 12 * gib, usedBytes: 0}, ownVramBytes: 0, ownRamBytes: 0});
+		const calibrationFile = createFile();
+		const {plan} = await open({fake: createFakeEngine({memory}), wanted: wantedAuto, calibrationFile});
+		await expect.poll(() => plan.get().plan?.exact).toBe(true);
+		expect(plan.get().plan?.breakdown.vram.driver).toBe(0);
+		expect(calibrationFile.text).toBeUndefined();
+	});
+});
+
+describe('a budget', () => {
+	const budgets = {vram: {bytes: 12 * gib}, ram: undefined};
+	const wanted = {...wantedAuto, contextSize: 4096};
+
+	test('is planned with, told to llama.cpp, and kept', async () => {
+		const {engine, fake, notes} = await open({fake: createFakeEngine({memory: tellingDevice()}), wanted, budgets});
+		expect(engine.get().applied?.gpuLayers).toBe(23);
+		expect(fake.calls).toContain(`capVram ${12 * gib}`);
+		expect(notes()[0]).toMatch(/^VRAM binds: 23 layers; the 24th needs [\d.]+ MiB more\.$/);
+	});
+
+	test('a breach is told with both numbers, after a load and after a change', async () => {
+		const {services, plan, notes, fake} = await open({fake: createFakeEngine({memory: tellingDevice(gib)}), wanted, budgets});
+		expect(notes().at(-1)).toBe('The VRAM budget is not kept: 13.2 GiB are taken, 1.2 GiB more than the 12.0 GiB of the budget.');
+		plan.move('gpuLayers', 'less');
+		await services.apply();
+		expect(notes().filter(text => text.includes('not kept'))).toHaveLength(2);
+		// From now on the driver's share is left to it.
+		expect(fake.calls).toContain(`capVram ${11.5 * gib}`);
+	});
+
+	test('settings that would not keep it are refused', async () => {
+		const {services, plan, notes, engine} = await open({fake: createFakeEngine({memory: tellingDevice()}), wanted, budgets});
+		plan.move('gpuLayers', 'most');
+		await services.apply();
+		expect(notes().at(-1)).toMatch(
+			/^These settings do not keep the VRAM budget\. They take [\d.]+ GiB, [\d.]+ GiB more than the 12\.0 GiB of the budget\./,
+		);
+		expect(engine.get().applied).toMatchObject({...baseSettings, gpuLayers: 23});
+	});
+});
