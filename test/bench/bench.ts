@@ -13,10 +13,13 @@ import {benchKeys} from './keys.ts';
 import {cliPath, findSmolLm, guidePath, makeScratch} from './program.ts';
 import {benchReloads} from './reload.ts';
 import {formatLine, type Line, summarize} from './report.ts';
+import {resolveTypeScriptSource} from './typescript-source.ts';
 
 const rounds = 3;
 /** A single run differs from the next by several percent. */
 const closeRounds = 7;
+/** Measured only when asked for. */
+const longParts: ReadonlySet<string> = new Set(['plan']);
 
 const main = async () => {
 	if (!existsSync(cliPath)) {
@@ -25,6 +28,7 @@ const main = async () => {
 		return;
 	}
 
+	resolveTypeScriptSource();
 	const model = findSmolLm() ?? guidePath;
 	const scratch = makeScratch();
 	const parts: Readonly<Record<string, () => Promise<Line[]>>> = {
@@ -33,8 +37,9 @@ const main = async () => {
 		keys: () => benchKeys(model, scratch, rounds),
 		idle: () => benchIdle(model, scratch),
 		reloads: () => benchReloads(model, scratch, rounds),
+		plan: async () => (await import('./plan.ts')).benchPlan(),
 	};
-	const asked = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
+	const asked = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts).filter(name => !longParts.has(name));
 	const unknown = asked.find(name => !parts[name]);
 	if (unknown !== undefined) {
 		console.error(`There is no part ${unknown}; the parts are ${Object.keys(parts).join(', ')}.`);

@@ -5,7 +5,7 @@ import {type GgufMetadata, i32, writeGguf} from './gguf-writer.ts';
 export const endlessWord = 'layer';
 
 /** The guide model's vocabulary with an ordinary word as token 0. */
-const endlessVocabulary = async () => {
+export const endlessVocabulary = async () => {
 	const {metadata, size} = await guideVocabulary();
 	const tokens = metadata['tokenizer.ggml.tokens'] as readonly string[];
 	const types = (metadata['tokenizer.ggml.token_type'] as {readonly value: readonly number[]}).value;
