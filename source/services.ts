@@ -174,6 +174,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		if (!keepConversation) await chat.clear();
 		const limits: string[] = [];
 		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
+			rate.reset(); // here, because the answer before has come to its end now
 			const {settings, layersLimit, contextLimit} = await loads.settle(model, wanted, await engine.start(), signal);
 			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
 			return settings;

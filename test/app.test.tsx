@@ -339,6 +339,35 @@ describe('chat', () => {
 		await screen.waitForText('done');
 	});
 
+	test('resized, the view stays at the same text, also behind another screen', async () => {
+		const numbered = Array.from({length: 300}, (_, index) => `word-${1000 + index}`).join(' ');
+		await using screen = await open({columns: 120, rows: 32, reply: () => numbered});
+		await screen.submit('long');
+		await screen.waitForText('word-1299');
+		await screen.press('pageUp');
+		await screen.waitForText('lines below');
+		const top = () => Number(screen.screen().match(/word-(\d+)/)?.[1]);
+		const before = top();
+		for (const [columns, rows] of [
+			[80, 24],
+			[60, 16],
+			[50, 10],
+			[120, 32],
+		] as const) {
+			screen.resize(columns, rows);
+			if (columns < 60) continue;
+			await screen.waitForText('lines below');
+			await screen.settled();
+			expect(Math.abs(top() - before)).toBeLessThanOrEqual(13);
+		}
+
+		await screen.press('f1');
+		screen.resize(80, 24);
+		await screen.press('esc');
+		await screen.waitForText('lines below');
+		expect(Math.abs(top() - before)).toBeLessThanOrEqual(13);
+	});
+
 	test('sending something goes to the end', async () => {
 		await using screen = await open({reply: prompt => (prompt === 'long' ? 'line\n'.repeat(60) : `re ${prompt}`)});
 		await screen.submit('long');
@@ -525,6 +554,14 @@ describe('models', () => {
 		await screen.waitForText('▸ big');
 		await screen.press('down', 'enter');
 		await screen.waitForText(/vramble +other .* ready/);
+	});
+
+	test('the speed of the model before is not shown for the next', async () => {
+		await using screen = await talk();
+		await screen.waitForText(/\d mean/);
+		await screen.submit('/model /models/other.gguf');
+		await screen.waitForText(/vramble +other .* ready/);
+		await screen.waitForText('— mean');
 	});
 
 	test.each([

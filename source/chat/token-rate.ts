@@ -3,7 +3,7 @@ export type Rates = {
 	readonly now: number | undefined;
 	/** Tokens per second of the running answer, or of the last one. */
 	readonly mean: number | undefined;
-	/** From the question to the first token. */
+	/** From the question to the first token, as the user waited for it. */
 	readonly firstTokenMs: number | undefined;
 	/** Tokens per second, one value every `bucketMs` in which there was an answer; the newest last. */
 	readonly history: readonly number[];
@@ -15,7 +15,9 @@ export type TokenRate = {
 	/** `tokens` in all, since the answer began. */
 	readonly record: (tokens: number) => void;
 	/** The answer is over; `generation` is how the engine itself timed it. */
-	readonly end: (generation?: {readonly tokens: number; readonly ms: number; readonly firstTokenMs: number}) => void;
+	readonly end: (generation?: {readonly tokens: number; readonly ms: number}) => void;
+	/** What was measured belongs to another model. */
+	readonly reset: () => void;
 	/** The same reference as long as nothing changed. */
 	readonly read: () => Rates;
 };
@@ -28,6 +30,8 @@ const leastIntervals = 4;
 /** Two tokens 30 ms apart are no rate yet. */
 const leastMs = 200;
 
+const noRates: Rates = {now: undefined, mean: undefined, firstTokenMs: undefined, history: []};
+
 const perSecond = (tokens: number, ms: number) => (tokens * 1000) / ms;
 
 export const createTokenRate = ({
@@ -36,7 +40,7 @@ export const createTokenRate = ({
 	bucketMs = 500,
 	buckets = 120,
 }: Options = {}): TokenRate => {
-	let rates: Rates = {now: undefined, mean: undefined, firstTokenMs: undefined, history: []};
+	let rates = noRates;
 	let begunAt: number | undefined;
 	let first: Event | undefined;
 	let recent: Event[] = [];
@@ -102,8 +106,11 @@ export const createTokenRate = ({
 			change({
 				now: undefined,
 				mean: timed ? perSecond(generation.tokens, generation.ms) : (meanNow() ?? rates.mean),
-				firstTokenMs: timed ? generation.firstTokenMs : rates.firstTokenMs,
 			});
+			begunAt = undefined;
+		},
+		reset() {
+			rates = noRates;
 			begunAt = undefined;
 		},
 		read() {

@@ -237,7 +237,7 @@ test('an answer is timed', async () => {
 	const {ask, chat, rate} = await loaded({reply: () => 'one two three four five'});
 	await ask('A');
 	expect(chat.get().messages[1]?.stats).toEqual({tokens: 5, tokensPerSecond: 40});
-	expect(rate.read()).toMatchObject({now: undefined, mean: 40, firstTokenMs: 70});
+	expect(rate.read()).toMatchObject({now: undefined, mean: 40, firstTokenMs: expect.any(Number)});
 });
 
 test('while the engine is closed nothing is asked any more, and nobody is left waiting', async () => {

@@ -80,9 +80,9 @@ test('between answers the mean stays, as the engine timed it, and the snapshot i
 	const rate = start();
 	rate.begin();
 	rate.write(101, 50);
-	rate.end({tokens: 100, ms: 4000, firstTokenMs: 45});
+	rate.end({tokens: 100, ms: 4000});
 	const idle = rate.read();
-	expect(idle).toMatchObject({now: undefined, mean: 25, firstTokenMs: 45});
+	expect(idle).toMatchObject({now: undefined, mean: 25, firstTokenMs: 50});
 	rate.wait(60_000);
 	rate.record(102);
 	expect(rate.read()).toBe(idle);
@@ -108,6 +108,15 @@ test('history: one value each half second of writing, over several answers, the 
 	rate.write(21, 100);
 	rate.end();
 	expect(rate.read().history).toEqual([20, 20, 10, 10, 10, 10]);
+});
+
+test('of another model nothing is known', () => {
+	const rate = start();
+	rate.begin();
+	rate.write(41, 50);
+	rate.end();
+	rate.reset();
+	expect(rate.read()).toEqual({now: undefined, mean: undefined, firstTokenMs: undefined, history: []});
 });
 
 test('reading twice in the same moment is one snapshot', () => {

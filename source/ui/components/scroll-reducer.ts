@@ -1,14 +1,14 @@
-/** `end`: follows what is written; a number: the rows above the view, which stay the same whatever comes below. */
-export type ScrollState = {readonly top: number | 'end'};
+/** `end`: follows what is written; a number: the rows above the view, which stay the same whatever comes below, as wrapped to this width. */
+export type ScrollState = {readonly top: 'end'} | {readonly top: number; readonly width: number};
 
-/** Rows in all, and rows that the view shows. */
-export type ScrollExtent = {readonly total: number; readonly height: number};
+/** Rows in all as wrapped to a width, and rows that the view shows. */
+export type ScrollExtent = {readonly total: number; readonly height: number; readonly width: number};
 
 export type ScrollEvent =
 	| ({readonly type: 'moved'; readonly rows: number} & ScrollExtent)
 	| ({readonly type: 'pagedUp' | 'pagedDown' | 'wentToTop'} & ScrollExtent)
-	/** The rows or the view became more or fewer. */
-	| ({readonly type: 'measured'} & ScrollExtent)
+	/** The rows or the view became more or fewer, or were wrapped anew: then `top` shows what was at the top. */
+	| ({readonly type: 'measured'; readonly top: number} & ScrollExtent)
 	| {readonly type: 'wentToEnd'};
 
 export const following: ScrollState = {top: 'end'};
@@ -25,7 +25,7 @@ export const rowsBelow = (state: ScrollState, extent: ScrollExtent): number => l
 const scrollTo = (state: ScrollState, top: number, extent: ScrollExtent): ScrollState => {
 	const next = Math.max(0, top);
 	if (next >= lastTop(extent)) return state.top === 'end' ? state : following;
-	return next === state.top ? state : {top: next};
+	return state.top === next && state.width === extent.width ? state : {top: next, width: extent.width};
 };
 
 const distance = (event: Exclude<ScrollEvent, {type: 'wentToEnd' | 'measured'}>): number => {
@@ -48,7 +48,7 @@ export const scrollReducer = (state: ScrollState, event: ScrollEvent): ScrollSta
 		case 'wentToEnd':
 			return state.top === 'end' ? state : following;
 		case 'measured':
-			return state.top === 'end' ? state : scrollTo(state, state.top, event);
+			return state.top === 'end' ? state : scrollTo(state, event.top, event);
 		default:
 			return scrollTo(state, visibleTop(state, event) + distance(event), event);
 	}

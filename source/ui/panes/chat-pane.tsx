@@ -1,6 +1,7 @@
 import {Box, Text, useInput} from 'ink';
 import {useEffect, useState} from 'react';
 import {createTranscript} from '../../chat/transcript.js';
+import {sameRow} from '../../chat/transcript-place.js';
 import {rowsBelow, type ScrollEvent, type ScrollState, visibleTop} from '../components/scroll-reducer.js';
 import {TranscriptView} from '../components/transcript-view.js';
 import {chatKeys, verbOf} from '../keymap.js';
@@ -35,14 +36,17 @@ export const ChatPane = ({width, height, isActive, scroll, onScroll}: ChatPanePr
 	const {chat} = useServices();
 	const messages = useStore(chat, state => state.messages);
 	const [transcript] = useState(createTranscript);
-	const lines = transcript.lines(messages, width - 4);
-	const extent = {total: lines.length, height};
-	const top = visibleTop(scroll, extent);
-	const below = rowsBelow(scroll, extent);
+	const textWidth = width - 4;
+	const rewrapped = scroll.top !== 'end' && scroll.width !== textWidth ? transcript.lines(messages, scroll.width) : undefined;
+	const lines = transcript.lines(messages, textWidth);
+	const extent = {total: lines.length, height, width: textWidth};
+	const place = rewrapped && scroll.top !== 'end' ? {top: sameRow(rewrapped, scroll.top, lines), width: textWidth} : scroll;
+	const top = visibleTop(place, extent);
+	const below = rowsBelow(place, extent);
 
 	useEffect(() => {
-		onScroll({type: 'measured', total: lines.length, height});
-	}, [lines.length, height, onScroll]);
+		onScroll({type: 'measured', total: lines.length, height, width: textWidth, top});
+	}, [lines.length, height, textWidth, top, onScroll]);
 
 	useInput(
 		(input, key) => {
@@ -58,7 +62,7 @@ export const ChatPane = ({width, height, isActive, scroll, onScroll}: ChatPanePr
 	if (messages.length === 0) return <Welcome width={width} height={height} />;
 	return (
 		<Box width={width} height={height} paddingX={2} flexDirection="column" overflowY="hidden">
-			<TranscriptView lines={lines.slice(top, top + shownRows)} width={width - 4} height={shownRows} />
+			<TranscriptView lines={lines.slice(top, top + shownRows)} width={textWidth} height={shownRows} />
 			{below > 0 ? <Text color={theme.dim}>{`${lines.length - top - shownRows} lines below, Ctrl+End goes there`}</Text> : null}
 		</Box>
 	);
