@@ -8,7 +8,7 @@ import {following, scrollReducer} from './ui/components/scroll-reducer.js';
 import {globalKeys, verbOf} from './ui/keymap.js';
 import {isTooSmall, smallest} from './ui/layout.js';
 import {HelpScreen} from './ui/screens/help-screen.js';
-import {MainScreen} from './ui/screens/main-screen.js';
+import {MainScreen, quitHint} from './ui/screens/main-screen.js';
 import {ModelsScreen} from './ui/screens/models-screen.js';
 import {ServicesProvider} from './ui/services-context.js';
 import {type Theme, ThemeProvider} from './ui/theme.js';
@@ -24,8 +24,8 @@ type AppProps = {
 	readonly onRedraw: () => void;
 };
 
-/** Two presses of Ctrl+C within this time quit. */
-const leavingMs = 2000;
+/** Two presses of a key within this time do more than one. */
+const armedMs = 2000;
 
 export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) => {
 	const {columns, rows} = useWindowSize();
@@ -39,35 +39,38 @@ export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) 
 	const close = useCallback(() => dispatch({type: 'screenClosed'}), [dispatch]);
 
 	useEffect(() => {
-		if (!app.isLeaving) return;
-		const timer = setTimeout(() => dispatch({type: 'leaving', isLeaving: false}), leavingMs);
+		if (!app.armed) return;
+		const timer = setTimeout(() => dispatch({type: 'armed', to: undefined}), armedMs);
 		return () => clearTimeout(timer);
-	}, [app.isLeaving, dispatch]);
+	}, [app.armed, dispatch]);
 
 	useInput((input, key) => {
 		const verb = verbOf(globalKeys, input, key);
 		if (verb === 'interrupt') {
-			if (appStore.get().isLeaving) onQuit();
-			else dispatch({type: 'leaving', isLeaving: true});
-			services.engine.cancel();
-		} else if (verb === 'models') dispatch({type: 'screenOpened', screen: 'models'});
+			if (appStore.get().armed === 'quit') onQuit();
+			else dispatch({type: 'armed', to: 'quit'});
+			services.chat.stop();
+		} else if (verb === 'stop' && isTooSmall(columns, rows)) services.chat.stop();
+		else if (verb === 'models') dispatch({type: 'screenOpened', screen: 'models'});
 		else if (verb === 'help') dispatch({type: 'screenOpened', screen: 'help'});
 		else if (verb === 'redraw') onRedraw();
 	});
 
+	const isLeaving = app.armed === 'quit';
 	const screen = () => {
 		if (isTooSmall(columns, rows)) {
-			return <Text wrap="truncate">{`too small: needs ${smallest.columns} x ${smallest.rows}, has ${columns} x ${rows}`}</Text>;
+			const text = isLeaving ? quitHint : `too small: needs ${smallest.columns} x ${smallest.rows}, has ${columns} x ${rows}`;
+			return <Text wrap="truncate">{text}</Text>;
 		}
 
-		if (app.screen === 'help') return <HelpScreen width={columns} height={rows - 1} isLeaving={app.isLeaving} onClose={close} />;
+		if (app.screen === 'help') return <HelpScreen width={columns} height={rows - 1} isLeaving={isLeaving} onClose={close} />;
 		if (app.screen === 'models') {
 			return (
 				<ModelsScreen
 					width={columns}
 					height={rows - 1}
 					asksToKeep={services.chat.get().messages.some(({role, state}) => role === 'assistant' && state !== 'failed')}
-					isLeaving={app.isLeaving}
+					isLeaving={isLeaving}
 					onClose={close}
 					onOpen={(path, keepConversation) => {
 						dispatch({type: 'modelChosen'});

@@ -235,6 +235,68 @@ describe('chat', () => {
 		await screen.waitForText('ready');
 	});
 
+	test.each(sizes)(
+		'%i x %i: Esc stops the answer, then takes back the questions that wait, then clears the prompt',
+		async (columns, rows) => {
+			await using screen = await open({columns, rows});
+			screen.hold('answer');
+			await screen.submit('first');
+			await screen.waitForText('writing');
+			await screen.submit('second');
+			await screen.submit('third');
+			await screen.type('a draft');
+			await screen.press('esc');
+			await screen.waitForText('You · stopped');
+			await screen.waitForText('2 questions wait: Enter asks, Esc takes back');
+			await screen.press('esc');
+			await screen.waitForText(/› second\n +third\n +a draft/);
+			await screen.waitForGone('queued');
+			expectWhole(screen);
+			await screen.press('esc');
+			await screen.waitForText('Esc again clears the prompt; Up brings it back');
+			await screen.press('esc');
+			await screen.waitForText('› Ask something');
+			await screen.press('up');
+			await screen.waitForText(/› second\n +third\n +a draft/);
+			expect(screen.said).toEqual(['first', 'You ']);
+		},
+	);
+
+	test('questions that were held are asked with Enter, or with the next question', async () => {
+		await using screen = await open();
+		for (const go of ['\r', 'third\r']) {
+			screen.hold('answer');
+			await screen.submit('first');
+			await screen.waitForText('writing');
+			await screen.submit('second');
+			const release = screen.hold('answer');
+			await screen.press('esc');
+			await screen.waitForText('1 question waits: Enter asks, Esc takes back');
+			release();
+			await screen.type(...go.split(/(?=\r)/));
+			await screen.waitForText(/You said: (second|third)/);
+			await screen.waitForText('ready');
+			expect(screen.said).toContain('You said: second');
+			await screen.submit('/clear');
+			await screen.waitForGone('You said');
+		}
+	});
+
+	test('a question that is stopped before its first word is marked, and /retry asks it again', async () => {
+		await using screen = await open();
+		const release = screen.hold('prompt');
+		await screen.submit('long question');
+		await screen.waitForText('processing 0/7');
+		await screen.press('esc');
+		await screen.waitForText(/› long question\n+ +· stopped/);
+		release();
+		expect(screen.said).toEqual([]);
+		await screen.submit('/retry');
+		await screen.waitForText('You said: long question');
+		expect(screen.screen()).not.toContain('stopped');
+		expect(screen.said).toEqual(['long question', 'You said: long question']);
+	});
+
 	test('Ctrl+C stops the answer and says how to leave; a moment later it takes two again', async () => {
 		await using screen = await open();
 		screen.hold('answer');
@@ -677,6 +739,21 @@ test.each([
 	await screen.settled();
 	expect(screen.screen()).toContain('You said: hello');
 	expectWhole(screen);
+});
+
+test('too small, Esc stops the answer and Ctrl+C says how to leave', async () => {
+	await using screen = await open();
+	screen.hold('answer');
+	await screen.submit('hello');
+	await screen.waitForText('writing');
+	screen.resize(40, 10);
+	await screen.waitForText('too small');
+	await screen.press('esc');
+	await expect.poll(() => screen.said).toEqual(['hello', 'You ']);
+	await screen.press('ctrlC');
+	await screen.waitForText('Ctrl+C again quits');
+	await screen.press('ctrlC');
+	expect(screen.left).toEqual(['quit']);
 });
 
 test.each(sizes)('%i x %i: a frame leaves the last row free and shows all keys', async (columns, rows) => {

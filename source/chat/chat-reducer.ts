@@ -7,6 +7,8 @@ export type ChatState = {
 	/** What `clear` took away. */
 	readonly cleared: readonly ChatMessage[];
 	readonly nextId: number;
+	/** The questions that wait are not asked until the user says so. */
+	readonly isHeld: boolean;
 };
 
 export type ChatEvent =
@@ -17,12 +19,12 @@ export type ChatEvent =
 	| {readonly type: 'stopped'}
 	| {readonly type: 'failed'; readonly why: string}
 	| {readonly type: 'noted'; readonly text: string; readonly tone: 'info' | 'warning' | 'error'}
-	| {readonly type: 'cleared'}
+	| {readonly type: 'held' | 'wentOn' | 'takenBack' | 'cleared'}
 	| {readonly type: 'restored'}
 	| {readonly type: 'withdrawn'; readonly from: number}
 	| {readonly type: 'instructed'; readonly system: string | undefined};
 
-export const emptyChat = (system: string | undefined): ChatState => ({messages: [], system, cleared: [], nextId: 1});
+export const emptyChat = (system: string | undefined): ChatState => ({messages: [], system, cleared: [], nextId: 1, isHeld: false});
 
 const append = (state: ChatState, message: Omit<ChatMessage, 'id'>): ChatState => ({
 	...state,
@@ -35,6 +37,7 @@ const replace = (state: ChatState, matches: (message: ChatMessage) => boolean, c
 		? {...state, messages: state.messages.map(message => (matches(message) ? change(message) : message))}
 		: state;
 
+export const isQueued = (message: ChatMessage) => message.state === 'queued';
 const isStreaming = (message: ChatMessage) => message.state === 'streaming';
 
 const endState: Record<StopReason, ChatMessage['state']> = {end: 'done', length: 'stopped', interrupted: 'stopped'};
@@ -42,7 +45,7 @@ const endState: Record<StopReason, ChatMessage['state']> = {end: 'done', length:
 export const chatReducer = (state: ChatState, event: ChatEvent): ChatState => {
 	switch (event.type) {
 		case 'asked':
-			return append(state, {role: 'user', text: event.text, state: 'queued'});
+			return append({...state, isHeld: false}, {role: 'user', text: event.text, state: 'queued'});
 		case 'answering': {
 			// The reply stands below its question, also where more questions wait.
 			const at = state.messages.findIndex(({id}) => id === event.question);
@@ -71,10 +74,20 @@ export const chatReducer = (state: ChatState, event: ChatEvent): ChatState => {
 
 		case 'noted':
 			return append(state, {role: 'notice', text: event.text, state: 'done', tone: event.tone});
+		case 'held':
+		case 'wentOn': {
+			const isHeld = event.type === 'held' && state.messages.some(isQueued);
+			return isHeld === state.isHeld ? state : {...state, isHeld};
+		}
+
+		case 'takenBack':
+			return state.messages.some(isQueued)
+				? {...state, messages: state.messages.filter(message => !isQueued(message)), isHeld: false}
+				: state;
 		case 'cleared': {
 			// What is written into an answer from now on must not reach it when it is back.
 			const {messages} = replace(state, isStreaming, message => ({...message, state: 'stopped'}));
-			return messages.length === 0 ? state : {...state, messages: [], cleared: messages};
+			return messages.length === 0 ? state : {...state, messages: [], cleared: messages, isHeld: false};
 		}
 
 		case 'restored':

@@ -2,7 +2,7 @@ import {describeError, isAborted} from '../engine/engine-errors.js';
 import type {Conversation, EngineStore} from '../engine/engine-store.js';
 import type {Answer, Message, Sampling} from '../engine/types.js';
 import {createStore} from '../lib/store.js';
-import {type ChatEvent, type ChatState, chatReducer, emptyChat} from './chat-reducer.js';
+import {type ChatEvent, type ChatState, chatReducer, emptyChat, isQueued} from './chat-reducer.js';
 import type {TokenRate} from './token-rate.js';
 
 type Options = {
@@ -33,8 +33,9 @@ export const createChatStore = ({engine, rate, sampling, system, maxTokens, onAn
 	const conversation = (): Conversation => ({system: store.get().system, messages: toMessages(store.get())});
 
 	const answerNext = async () => {
-		const question = store.get().messages.find(({state}) => state === 'queued');
-		if (answering || !question || engine.get().phase.name !== 'ready') return;
+		const {messages, isHeld} = store.get();
+		const question = messages.find(isQueued);
+		if (answering || isHeld || !question || engine.get().phase.name !== 'ready') return;
 		answering = true;
 		tell({type: 'answering', question: question.id});
 		rate.begin();
@@ -88,6 +89,21 @@ export const createChatStore = ({engine, rate, sampling, system, maxTokens, onAn
 		send(text: string) {
 			tell({type: 'asked', text});
 			void answerNext();
+		},
+		/** Stops what the engine does; questions that wait behind an answer then wait for `goOn`, or for the next question. */
+		stop() {
+			if (answering) tell({type: 'held'});
+			engine.cancel();
+		},
+		goOn() {
+			tell({type: 'wentOn'});
+			void answerNext();
+		},
+		/** Takes the questions that wait out of the conversation. */
+		takeBack(): readonly string[] {
+			const waiting = store.get().messages.filter(isQueued);
+			tell({type: 'takenBack'});
+			return waiting.map(({text}) => text);
 		},
 		note(text: string, tone: 'info' | 'warning' | 'error' = 'info') {
 			tell({type: 'noted', text, tone});

@@ -13,8 +13,8 @@ export type AppState = {
 	readonly selected: SettingName;
 	/** What the tuner shows or asks instead of its settings. */
 	readonly tuner: TunerMode;
-	/** Ctrl+C was pressed a moment ago: once more quits. */
-	readonly isLeaving: boolean;
+	/** A key was pressed a moment ago that does this when it is pressed once more: Ctrl+C quits, Esc clears the prompt. */
+	readonly armed: 'quit' | 'clear' | undefined;
 };
 
 export type AppEvent =
@@ -24,7 +24,7 @@ export type AppEvent =
 	| {readonly type: 'screenClosed'}
 	| {readonly type: 'modelChosen'}
 	| {readonly type: 'tunerTurned'; readonly to: TunerMode}
-	| {readonly type: 'leaving'; readonly isLeaving: boolean};
+	| {readonly type: 'armed'; readonly to: AppState['armed']};
 
 export const createAppState = (screen: AppState['screen']): AppState => ({
 	screen,
@@ -32,7 +32,7 @@ export const createAppState = (screen: AppState['screen']): AppState => ({
 	focus: 'chat',
 	selected: 'gpuLayers',
 	tuner: 'settings',
-	isLeaving: false,
+	armed: undefined,
 });
 
 export const appReducer = (state: AppState, event: AppEvent): AppState => {
@@ -55,7 +55,7 @@ export const appReducer = (state: AppState, event: AppEvent): AppState => {
 			return {...state, screen: 'main', under: 'main', focus: 'chat'};
 		case 'tunerTurned':
 			return event.to === state.tuner ? state : {...state, tuner: event.to};
-		case 'leaving':
-			return event.isLeaving === state.isLeaving ? state : {...state, isLeaving: event.isLeaving};
+		case 'armed':
+			return event.to === state.armed ? state : {...state, armed: event.to};
 	}
 };

@@ -36,7 +36,7 @@ const isFunctionKey: Matches = (input, key) => input === '' && !Object.values(ke
 export const globalKeys: ReadonlyArray<Binding<GlobalVerb>> = [
 	{keys: 'Tab, Shift+Tab', text: 'next, previous pane', does: 'previousPane', matches: (_input, key) => key.tab && key.shift},
 	{keys: '', text: '', does: 'nextPane', matches: (_input, key) => key.tab && !key.shift},
-	{keys: 'Esc', text: 'stop the answer or the load', does: 'stop', matches: (_input, key) => key.escape},
+	{keys: 'Esc', text: 'stop the answer or the load; take back what waits', does: 'stop', matches: (_input, key) => key.escape},
 	{keys: 'Ctrl+C', text: 'stop the answer; again within 2 s: quit', does: 'interrupt', matches: ctrl('c')},
 	{keys: 'Ctrl+D', text: 'quit, on an empty prompt', does: 'endOfInput', matches: ctrl('d')},
 	{keys: 'Ctrl+O', text: 'models', does: 'models', matches: ctrl('o')},
@@ -66,6 +66,8 @@ export const tunerKeys: ReadonlyArray<Binding<TunerVerb>> = [
 export const chatKeys: ReadonlyArray<Binding<ScrollVerb>> = [
 	{keys: 'Enter', text: 'send'},
 	{keys: 'Ctrl+J, Alt+Enter', text: 'new line'},
+	{keys: 'Esc Esc', text: 'clear the prompt; Up brings it back'},
+	{keys: 'Ctrl+U, Ctrl+K', text: "delete to the line's start, end"},
 	{keys: 'Up, Down', text: 'earlier, later prompts from the first, last line'},
 	{keys: 'Page Up, Page Down', text: 'scroll', does: 'pagedUp', matches: (_input, key) => key.pageUp},
 	{keys: '', text: '', does: 'pagedDown', matches: (_input, key) => key.pageDown},

@@ -147,6 +147,7 @@ export const createFakeEngine = ({
 			let text = '';
 			let tokens = 0;
 			let stopReason: Answer['stopReason'] = 'end';
+			if (gates.has('prompt')) await pass('prompt', call.signal);
 			for (const word of reply(prompt).split(/(?<= )/)) {
 				text += word;
 				tokens++;
@@ -211,7 +212,7 @@ export const createFakeEngine = ({
 		measurements,
 		/** The system prompt as the engine has it. */
 		system: () => system,
-		/** Holds a verb from now on until what is returned is called; an answer is held after its next word. */
+		/** Holds a verb from now on until what is returned is called; an answer is held after its next word, at `prompt` before the first. */
 		hold(verb: string): () => void {
 			const {promise, resolve} = Promise.withResolvers<void>();
 			gates.set(verb, promise);

@@ -26,6 +26,7 @@ export type EditorEvent =
 	| {readonly type: 'deleted'; readonly what: Deletion}
 	/** A backslash before the cursor became a line end. */
 	| {readonly type: 'continued'}
+	/** Sent, or put away: the text is the newest prompt of the history. */
 	| {readonly type: 'submitted'};
 
 const graphemes = new Intl.Segmenter(undefined, {granularity: 'grapheme'});

@@ -79,11 +79,13 @@ type Options = {
 	readonly width: number;
 	readonly isActive: boolean;
 	readonly onSubmit: (text: string) => void;
+	/** Enter, and there is no text. */
+	readonly onEmpty?: () => void;
 	/** Where text and history outlive the view; without it they go with it. */
 	readonly store?: Store<EditorState>;
 };
 
-export const useEditor = ({width, isActive, onSubmit, store}: Options): Editor => {
+export const useEditor = ({width, isActive, onSubmit, onEmpty, store}: Options): Editor => {
 	const [ownStore] = useState(() => createStore(createEditor()));
 	// Not React's state: several keys can come before the next render, and each must see what the one before it did.
 	const used = store ?? ownStore;
@@ -100,7 +102,11 @@ export const useEditor = ({width, isActive, onSubmit, store}: Options): Editor =
 			return;
 		}
 
-		if (state.text.trim() === '') return;
+		if (state.text.trim() === '') {
+			onEmpty?.();
+			return;
+		}
+
 		dispatch({type: 'submitted'});
 		onSubmit(state.text);
 	};

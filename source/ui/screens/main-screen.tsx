@@ -1,4 +1,5 @@
 import {Box, Text, useInput} from 'ink';
+import {isQueued} from '../../chat/chat-reducer.js';
 import {parseInput} from '../../chat/commands.js';
 import type {ReadableStore, Store} from '../../lib/store.js';
 import type {AppEvent, AppState, TunerMode} from '../app-reducer.js';
@@ -51,15 +52,15 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 	const {phase} = engineState;
 	const app = useStore(appStore, state => state);
 	const isChat = app.focus === 'chat';
-	const isBusy = phase.name !== 'ready' && phase.name !== 'idle' && phase.name !== 'failed';
+	const isIdle = phase.name === 'idle' || phase.name === 'failed';
+	const isBusy = phase.name !== 'ready' && !isIdle;
 
 	const submit = (text: string) => {
 		onScroll({type: 'wentToEnd'});
 		const parsed = parseInput(text.trim());
 		if (parsed.type === 'text') {
 			chat.send(text);
-			if (phase.name === 'idle' || phase.name === 'failed')
-				chat.note('No model is loaded: the question waits. Ctrl+O opens the list.', 'warning');
+			if (isIdle) chat.note('No model is loaded: the question waits. Ctrl+O opens the list.', 'warning');
 			return;
 		}
 
@@ -82,7 +83,25 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		}
 	};
 
-	const {layout: text, text: draft} = useEditor({width: columns - 4, isActive: isChat, onSubmit: submit, store: editor});
+	const {
+		layout: text,
+		text: draft,
+		dispatch: edit,
+	} = useEditor({width: columns - 4, isActive: isChat, onSubmit: submit, onEmpty: chat.goOn, store: editor});
+	const waiting = useStore(chat, ({messages, isHeld}) => (isHeld || isIdle ? messages.filter(isQueued).length : 0));
+
+	/** Stops what runs; then takes back the questions that wait; then, pressed twice, puts the draft away. */
+	const goBack = () => {
+		const now = engine.get().phase.name;
+		if (now === 'idle' || now === 'failed' || now === 'ready' || now === 'stopping') {
+			const questions = chat.takeBack();
+			const typed = editor.get().text;
+			if (questions.length > 0) edit({type: 'replaced', text: [...questions, typed].filter(Boolean).join('\n')});
+			else if (typed === '' || now === 'stopping') return;
+			else if (appStore.get().armed === 'clear') edit({type: 'submitted'});
+			else dispatch({type: 'armed', to: 'clear'});
+		} else chat.stop();
+	};
 
 	useInput((input, key) => {
 		const now = appStore.get();
@@ -135,20 +154,17 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 	useInput((input, key) => {
 		const verb = verbOf(globalKeys, input, key);
 		const isChat = appStore.get().focus === 'chat';
-		if (verb === 'stop' && isChat) engine.cancel();
-		else if (verb === 'nextPane' || verb === 'previousPane') dispatch({type: 'paneChanged'});
+		if (verb === 'stop' && isChat) {
+			goBack();
+			if (key.meta) goBack(); // two that came in one piece
+		} else if (verb === 'nextPane' || verb === 'previousPane') dispatch({type: 'paneChanged'});
 		else if (verb === 'copy') services.copyAnswer();
 		else if (verb === 'endOfInput' && isChat && draft === '') onCommand('quit');
 	});
 
 	const layout = layoutOf(columns, rows, {promptLines: text.lines.length, isTunerFocused: !isChat});
 	const rules = layout.isCompact ? 1 : 2;
-	const placeholder =
-		phase.name === 'idle' || phase.name === 'failed'
-			? placeholders.none
-			: isBusy && !isAnswering(phase.name)
-				? placeholders.busy
-				: placeholders.ready;
+	const placeholder = isIdle ? placeholders.none : isBusy && !isAnswering(phase.name) ? placeholders.busy : placeholders.ready;
 	return (
 		<Box flexDirection="column" width={columns} height={rows - 1}>
 			<TitleLine engine={engineState} width={columns} />
@@ -168,9 +184,19 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 				<Editor layout={text} maxRows={layout.prompt.height - rules} isActive={isChat} placeholder={placeholder} width={columns - 4} />
 			</Box>
 			{layout.isCompact ? null : <Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>}
-			<Footer hints={hintsFor(app.focus, columns)} message={app.isLeaving ? 'Ctrl+C again quits' : undefined} width={columns} />
+			<Footer hints={hintsFor(app.focus, columns)} message={messageFor(app.armed, waiting, isIdle)} width={columns} />
 		</Box>
 	);
+};
+
+export const quitHint = 'Ctrl+C again quits';
+
+const messageFor = (armed: AppState['armed'], waiting: number, isIdle: boolean): string | undefined => {
+	if (armed === 'quit') return quitHint;
+	if (armed === 'clear') return 'Esc again clears the prompt; Up brings it back';
+	if (waiting === 0) return undefined;
+	const questions = waiting === 1 ? '1 question waits' : `${waiting} questions wait`;
+	return isIdle ? `${questions} for a model; Esc takes back` : `${questions}: Enter asks, Esc takes back`;
 };
 
 const otherVerbs: ReadonlySet<TunerVerb> = new Set(['apply', 'putBack', 'recall', 'fit', 'budget', 'breakdown', 'advice']);
