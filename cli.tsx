@@ -88,6 +88,7 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 		model: model.facts,
 		budgets: options.budgets,
 		ports: createPorts({guidePath, stdout: process.stdout, env: process.env}),
+		usesKept: options.usesKept,
 		say: text => process.stderr.write(`vramble: ${text}\n`),
 		askCarefully: askInProcess(engineProcess, options.gpu),
 		signal: controller.signal,
@@ -159,18 +160,29 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 };
 
 const showBench = async (options: BenchOptions, guidePath: string): Promise<void> => {
-	const [{cpus}, {resolve}, {bench}, {checkModelFile}, {describeError}, {askInProcess, createProcessEngine}, {isUtf8}, outside] =
-		await Promise.all([
-			import('node:os'),
-			import('node:path'),
-			import('./source/commands/bench.js'),
-			import('./source/models/model-file.js'),
-			import('./source/engine/engine-errors.js'),
-			import('./source/engine/process-engine.js'),
-			import('./source/lib/locale.js'),
-			import('./source/outside.js'),
-		]);
+	const [
+		{cpus},
+		{resolve},
+		{bench},
+		{checkModelFile},
+		{describeError},
+		{askInProcess, createProcessEngine},
+		{isUtf8},
+		{measurementsOf},
+		outside,
+	] = await Promise.all([
+		import('node:os'),
+		import('node:path'),
+		import('./source/commands/bench.js'),
+		import('./source/models/model-file.js'),
+		import('./source/engine/engine-errors.js'),
+		import('./source/engine/process-engine.js'),
+		import('./source/lib/locale.js'),
+		import('./source/planner/measured-here.js'),
+		import('./source/outside.js'),
+	]);
 	const {stdout, stderr, env} = process;
+	const ports = outside.createPorts({guidePath, stdout, env});
 	const path = resolve(options.model ?? guidePath);
 	const {facts} = await checkModelFile(path).catch(error => fail(describeError(error), 1));
 	const model = path === guidePath ? {...facts, name: 'guide'} : facts;
@@ -181,7 +193,8 @@ const showBench = async (options: BenchOptions, guidePath: string): Promise<void
 		engine,
 		model,
 		budgets: options.budgets,
-		ports: outside.createPorts({guidePath, stdout, env}),
+		ports,
+		usesKept: false,
 		say: text => stderr.write(`vramble: ${text}\n`),
 		askCarefully: askInProcess(engineProcess, options.gpu),
 		signal,
@@ -197,6 +210,7 @@ const showBench = async (options: BenchOptions, guidePath: string): Promise<void
 	running = bench({...options, ascii: options.ascii || !isUtf8(env, process.platform)}, model, {
 		engine,
 		settle,
+		measurements: device => measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device),
 		cpu: cpus()[0]?.model.trim() ?? 'unknown',
 		stdout,
 		stderr,
@@ -239,6 +253,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		{
 			gpu: options.gpu,
 			wanted: options.wanted,
+			usesKept: options.usesKept,
 			budgets: options.budgets,
 			sampling: model => samplingFor(options, model?.path, guidePath),
 			system: options.system,

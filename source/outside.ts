@@ -12,8 +12,10 @@ import {checkModelFile} from './models/model-file.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
 import {probeSpeeds} from './planner/bandwidth-probe.js';
+import type {CalibrationFile} from './planner/calibration-store.js';
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
+import {measurementsOf} from './planner/measured-here.js';
 import {parseMlockLimit} from './planner/mlock.js';
 import type {Ports} from './services.js';
 import {osc52} from './ui/osc52.js';
@@ -26,7 +28,10 @@ type Outside = {
 
 const expandHome = (file: string) => (file === '~' || file.startsWith('~/') ? path.join(os.homedir(), file.slice(1)) : file);
 
-const calibrationPath = () => path.join(envPaths('vramble', {suffix: ''}).data, 'calibration.json');
+const dataFile = (name: string): CalibrationFile => {
+	const file = () => path.join(envPaths('vramble', {suffix: ''}).data, name);
+	return {read: () => readFile(file(), 'utf8').catch(() => undefined), write: text => replaceFile(file(), text)};
+};
 
 const replaceFile = async (file: string, text: string) => {
 	const {default: writeFileAtomic} = await import('write-file-atomic');
@@ -49,11 +54,12 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 		const folder = mkdtempSync(path.join(os.tmpdir(), 'vramble-'));
 		return {path: path.join(folder, 'state.bin'), remove: () => rm(folder, {recursive: true, force: true})};
 	},
+	measurements: dataFile('measurements.json'),
 	mlockLimitBytes,
 	copy: text => stdout.write(osc52(text, env)),
 	threads: os.availableParallelism(),
 	calibration: {
-		file: {read: () => readFile(calibrationPath(), 'utf8').catch(() => undefined), write: text => replaceFile(calibrationPath(), text)},
+		file: dataFile('calibration.json'),
 		machine: {cpu: os.cpus()[0]?.model ?? 'unknown', cores: os.availableParallelism(), ramBytes: os.totalmem()},
 		probe: () => probeSpeeds(os.availableParallelism()),
 	},
@@ -63,14 +69,15 @@ type ToPlan = {
 	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
 	readonly model: ModelFacts;
 	readonly budgets: Budgets;
-	readonly ports: Pick<Ports, 'calibration' | 'mlockLimitBytes'>;
+	readonly ports: Pick<Ports, 'calibration' | 'measurements' | 'mlockLimitBytes'>;
+	readonly usesKept: boolean;
 	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
 	readonly say: (text: string) => void;
 	readonly signal: AbortSignal;
 };
 
 /** The planner for one load without a screen, by the machine as it is now. */
-export const createPlanner = ({engine, model, budgets, ports, askCarefully, say, signal}: ToPlan): Planner => {
+export const createPlanner = ({engine, model, budgets, ports, usesKept, askCarefully, say, signal}: ToPlan): Planner => {
 	const loads = createLoadPlanner({
 		...ports,
 		engine,
@@ -83,7 +90,8 @@ export const createPlanner = ({engine, model, budgets, ports, askCarefully, say,
 	});
 	return {
 		async settle(wanted, device) {
-			const {settings, contextLimit} = await loads.settle(model, wanted, device, signal);
+			const {kept} = await measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device).read(model);
+			const {settings, contextLimit} = await loads.settle(model, {wanted, kept: usesKept ? kept : undefined}, device, signal);
 			if (contextLimit) say(contextLimit);
 			return settings;
 		},

@@ -8,6 +8,7 @@ import {createMonitorStore, type MonitorStore, type Probes} from './monitor/moni
 import type {CalibrationFile, MachineParts} from './planner/calibration-store.js';
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
+import {createMeasuredHere} from './planner/measured-here.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
 import {adviceText} from './planner/plan-words.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
@@ -30,6 +31,8 @@ export type Ports = {
 		/** Measures what can be known without a model; half a second. */
 		readonly probe: () => Promise<Speeds>;
 	};
+	/** Where `vramble bench` keeps what it has measured. */
+	readonly measurements: CalibrationFile;
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
 	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
@@ -39,6 +42,8 @@ export type Ports = {
 export type Options = {
 	readonly gpu: GpuChoice;
 	readonly wanted: WantedSettings;
+	/** No settings were given: those kept for a model are used where there are some. */
+	readonly usesKept: boolean;
 	readonly budgets: Budgets;
 	readonly sampling: (model: ModelFacts | undefined) => Sampling;
 	readonly system: string | undefined;
@@ -89,6 +94,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	});
 
 	const keeper = createSpeedKeeper({probe: ports.calibration.probe, onChange: () => plan.refresh()});
+	const measured = createMeasuredHere({file: ports.measurements, machine: ports.calibration.machine});
 	const plan = createPlanStore({
 		engine,
 		monitor,
@@ -96,6 +102,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		threads: ports.threads,
 		dryRun: loads.dryRun,
 		speeds: model => keeper.speeds(model.path),
+		measured: measured.tokensPerSecond,
 		driverBytes: loads.driverBytes,
 	});
 
@@ -175,7 +182,10 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const limits: string[] = [];
 		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
 			rate.reset(); // here, because the answer before has come to its end now
-			const {settings, layersLimit, contextLimit} = await loads.settle(model, wanted, await engine.start(), signal);
+			const device = await engine.start();
+			const kept = await measured.open(model, device);
+			const asked = {wanted, kept: options.usesKept ? kept : undefined};
+			const {settings, layersLimit, contextLimit} = await loads.settle(model, asked, device, signal);
 			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
 			return settings;
 		};

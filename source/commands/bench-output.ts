@@ -41,7 +41,7 @@ const markdown = ({model, device, cpu: _}: BenchSubject, {shown, ascii}: Pick<Be
 		{title: 'backend', width: -10, value: () => backendNames[device.backend]},
 		...benchSettings
 			.filter(isShown)
-			.map(({title, width, value}) => ({title, width, value: ({settings}: BenchRow) => String(value(settings))})),
+			.map(({title, width, value}) => ({title, width, value: ({got, settings}: BenchRow) => String(value(got ?? settings))})),
 		{title: 'test', width: 15, value: ({test}) => testName(test)},
 		{title: 't/s', width: 20, value: row => speedText(row, ascii ? '+-' : '±')},
 	];
@@ -60,7 +60,7 @@ const markdown = ({model, device, cpu: _}: BenchSubject, {shown, ascii}: Pick<Be
 const fieldsOf = ({model, device, cpu}: BenchSubject, row: BenchRow) => {
 	const [time, speed] = [nanoseconds(row), tokensPerSecond(row)];
 	const settings = benchSettings.map(({field, value}) => {
-		const shown = value(row.settings);
+		const shown = value(row.got ?? row.settings);
 		return [field, shown === 'auto' ? null : shown] as const;
 	});
 	return {
@@ -72,7 +72,7 @@ const fieldsOf = ({model, device, cpu}: BenchSubject, row: BenchRow) => {
 		model_size: weightBytes(model),
 		model_n_params: model.weights.parameters,
 		...Object.fromEntries(settings),
-		n_ubatch: row.settings.batchSize,
+		n_ubatch: (row.got ?? row.settings).batchSize,
 		n_prompt: row.test.promptTokens,
 		n_gen: row.test.generatedTokens,
 		n_depth: 0,

@@ -1,16 +1,27 @@
 import type {EngineError} from '../engine/engine-errors.js';
-import type {WantedSettings} from '../engine/types.js';
+import type {Settings, WantedSettings} from '../engine/types.js';
 import type {BenchTest} from './bench-settings.js';
 
 export type BenchRow = {
-	/** What was really got, or what was asked for where it failed. */
+	/** What was asked for. */
 	readonly settings: WantedSettings;
+	/** undefined: it failed. */
+	readonly got: Settings | undefined;
 	readonly test: BenchTest;
 	/** One for each run. */
 	readonly samplesMs: readonly number[];
 	readonly startedAt: Date;
 	readonly failure: EngineError | undefined;
 };
+
+export const failedRow = (settings: WantedSettings, test: BenchTest, failure: EngineError): BenchRow => ({
+	settings,
+	got: undefined,
+	test,
+	samplesMs: [],
+	startedAt: new Date(),
+	failure,
+});
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 

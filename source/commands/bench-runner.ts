@@ -1,8 +1,8 @@
-import {EngineError, isAborted} from '../engine/engine-errors.js';
+import {isAborted, toEngineError} from '../engine/engine-errors.js';
 import type {ProcessEngine} from '../engine/process-engine.js';
-import type {WantedSettings} from '../engine/types.js';
+import type {Settings, WantedSettings} from '../engine/types.js';
 import {needsReload} from '../planner/settings.js';
-import type {BenchRow} from './bench-rows.js';
+import {type BenchRow, failedRow} from './bench-rows.js';
 import type {BenchTest} from './bench-settings.js';
 
 export type BenchStep = 'loading' | 'warm-up' | 'measuring';
@@ -15,16 +15,13 @@ type Options = {
 	readonly onStep: (step: BenchStep, progress: number) => void;
 };
 
-const toFailure = (error: unknown) =>
-	error instanceof EngineError ? error : new EngineError('failed', error instanceof Error ? error.message : String(error));
-
 /** Runs tests on the engine, with as few reloads as the order of the settings allows. Settings that do not work are a row; it rejects where it was stopped. */
 export const createBenchRunner = ({engine, path, signal, onStep}: Options) => {
 	/** What is there; undefined: nothing, or nobody knows. */
 	let weights: WantedSettings | undefined;
-	let context: {readonly wanted: WantedSettings; readonly got: WantedSettings} | undefined;
+	let context: {readonly wanted: WantedSettings; readonly got: Settings} | undefined;
 
-	const prepare = async (settings: WantedSettings): Promise<WantedSettings> => {
+	const prepare = async (settings: WantedSettings): Promise<Settings> => {
 		if (context && JSON.stringify(context.wanted) === JSON.stringify(settings)) return context.got;
 		context = undefined;
 		if (weights && !needsReload(weights, settings)) {
@@ -51,20 +48,19 @@ export const createBenchRunner = ({engine, path, signal, onStep}: Options) => {
 	return {
 		async run(settings: WantedSettings, test: BenchTest, repetitions: number): Promise<BenchRow> {
 			const startedAt = new Date();
-			let got = settings;
 			try {
-				got = await prepare(settings);
+				const got = await prepare(settings);
 				const samplesMs: number[] = [];
 				// As llama-bench: the whole prompt, but one token is enough of a generation.
 				await time({...test, generatedTokens: Math.min(1, test.generatedTokens)}, 'warm-up', 1, 0);
 				for (let run = 0; run < repetitions; run++) samplesMs.push(await time(test, 'measuring', 1 / repetitions, run / repetitions));
-				return {settings: got, test, samplesMs, startedAt, failure: undefined};
+				return {settings, got, test, samplesMs, startedAt, failure: undefined};
 			} catch (error) {
 				if (signal.aborted || isAborted(error)) throw error;
 				// What is left in the engine is not known: it may be another process by now.
 				context = undefined;
 				weights = undefined;
-				return {settings: got, test, samplesMs: [], startedAt, failure: toFailure(error)};
+				return failedRow(settings, test, toEngineError(error));
 			}
 		},
 	};

@@ -1,14 +1,14 @@
 import type {Writable} from 'node:stream';
-import {describeError, isAborted} from '../engine/engine-errors.js';
+import {describeError, type EngineError, isAborted, toEngineError} from '../engine/engine-errors.js';
 import type {ProcessEngine} from '../engine/process-engine.js';
 import type {Device, ModelFacts, WantedSettings} from '../engine/types.js';
-import {wantedContext} from '../planner/settings.js';
+import type {MeasurementStore} from '../planner/measurement-store.js';
 import type {Planner} from './answer-once.js';
 import type {BenchOptions} from './bench-options.js';
 import {inOrder} from './bench-order.js';
 import {benchPrinter} from './bench-output.js';
 import {createBenchProgress} from './bench-progress.js';
-import type {BenchRow} from './bench-rows.js';
+import {type BenchRow, failedRow, tokensPerSecond} from './bench-rows.js';
 import {createBenchRunner} from './bench-runner.js';
 import {benchSettings, testName} from './bench-settings.js';
 
@@ -16,6 +16,8 @@ export type BenchOutside = {
 	readonly engine: ProcessEngine;
 	/** Makes numbers of what was left open, within the budgets; asked while nothing is loaded. */
 	readonly settle: Planner['settle'];
+	/** Where speeds are kept for the tuner. */
+	readonly measurements: (device: Device) => MeasurementStore;
 	/** The processor's name. */
 	readonly cpu: string;
 	readonly stdout: Writable;
@@ -23,17 +25,11 @@ export type BenchOutside = {
 	readonly signal: AbortSignal;
 };
 
-const numbered = async (
-	wanted: WantedSettings,
-	model: ModelFacts,
-	device: Device,
-	settle: BenchOutside['settle'],
-): Promise<WantedSettings> => {
-	const contextSize = wantedContext(wanted.contextSize, model.trainedContext);
-	if (device.backend === 'cpu') return {...wanted, contextSize, gpuLayers: 0};
-	const settled = await settle({...wanted, contextSize}, device);
+const settleFor = async (wanted: WantedSettings, model: ModelFacts, device: Device, {settle}: BenchOutside): Promise<WantedSettings> => {
+	const settled = await settle(wanted, device);
 	const {gpuLayers} = settled;
-	return {...settled, contextSize, gpuLayers: gpuLayers === 'auto' ? 'auto' : Math.min(gpuLayers, model.layers)};
+	if (device.backend === 'cpu') return {...settled, gpuLayers: 0};
+	return {...settled, gpuLayers: gpuLayers === 'auto' ? 'auto' : Math.min(gpuLayers, model.layers)};
 };
 
 const describe = (settings: WantedSettings, shown: BenchOptions['shown']): string =>
@@ -44,16 +40,31 @@ const describe = (settings: WantedSettings, shown: BenchOptions['shown']): strin
 
 /** Measures prompt and generation speed of settings by real runs. Resolves with the exit code. */
 export const bench = async (options: BenchOptions, model: ModelFacts, outside: BenchOutside): Promise<number> => {
-	const {engine, settle, cpu, stdout, stderr, signal} = outside;
+	const {engine, cpu, stdout, stderr, signal} = outside;
 	const {tests, repetitions, shown} = options;
 	try {
 		const device = await engine.start({gpu: options.gpu});
 		const settled: WantedSettings[] = [];
-		for (const wanted of options.combinations) settled.push(await numbered(wanted, model, device, settle));
+		const refused = new Map<WantedSettings, EngineError>();
+		for (const wanted of options.combinations) {
+			const settings = await settleFor(wanted, model, device, outside).catch(error => {
+				if (signal.aborted || isAborted(error)) throw error;
+				refused.set(wanted, toEngineError(error));
+				return wanted;
+			});
+			settled.push(settings);
+		}
+
 		const combinations = inOrder(settled);
 		const progress = createBenchProgress(stderr, combinations.length * tests.length);
 		const runner = createBenchRunner({engine, path: model.path, signal, onStep: progress.step});
 		const printer = benchPrinter({model, device, cpu}, options);
+		const store = outside.measurements(device);
+		const keep = async (row: BenchRow) => {
+			const speed = tokensPerSecond(row)?.mean;
+			if (row.got)
+				await store.add(model, {settings: row.got, [row.test.promptTokens > 0 ? 'promptTokensPerSecond' : 'tokensPerSecond']: speed});
+		};
 		const rows: BenchRow[] = [];
 		stdout.write(printer.begin());
 		try {
@@ -61,10 +72,12 @@ export const bench = async (options: BenchOptions, model: ModelFacts, outside: B
 				for (const test of tests) {
 					const name = [describe(settings, shown), testName(test)].filter(Boolean).join(', ');
 					progress.begin(name);
-					const row = await runner.run(settings, test, repetitions);
+					const failure = refused.get(settings);
+					const row = failure ? failedRow(settings, test, failure) : await runner.run(settings, test, repetitions);
 					progress.end();
 					rows.push(row);
 					stdout.write(printer.row(row));
+					await keep(row);
 					if (row.failure) stderr.write(`vramble: ${name}: ${describeError(row.failure)}\n`);
 				}
 			}

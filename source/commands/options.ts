@@ -2,7 +2,7 @@ import {cacheTypeNames, type FlashAttention, type GpuChoice, type WantedSettings
 import type {Size} from '../lib/size.js';
 import type {Budgets} from '../planner/machine.js';
 import {number, oneOf, sizes, text} from './flag-values.js';
-import {flags, type GivenFlags, UsageError} from './flags.js';
+import {type FlagName, flags, type GivenFlags, UsageError} from './flags.js';
 
 const gpuChoices: readonly GpuChoice[] = ['auto', 'cuda', 'vulkan', 'metal', 'off'];
 const flashChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
@@ -28,6 +28,8 @@ export type CliOptions = {
 	readonly model: string | undefined;
 	readonly gpu: GpuChoice;
 	readonly wanted: WantedSettings;
+	/** Nothing was said about settings: those kept for a model are used where there are some. */
+	readonly usesKept: boolean;
 	readonly budgets: Budgets;
 	readonly plan: PlanOptions;
 	readonly system: string | undefined;
@@ -72,6 +74,9 @@ const checkCommand = (command: CliOptions['command'], given: GivenFlags) => {
 	if (given.json && given['print-command']) throw new UsageError('--json and --print-command: one of them, please.');
 };
 
+/** Whatever else is given is about settings. */
+const besideSettings: readonly FlagName[] = ['system', 'prompt', 'predict', 'temp', 'top-k', 'top-p', 'min-p', 'seed', 'json', 'ascii'];
+
 /** The largest context that a llama.cpp parameter (32 bits) can hold. */
 const largestContext = 2 ** 31 - 1;
 
@@ -110,6 +115,7 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 			threads: text(given, 'threads') === 'auto' ? 'auto' : (number(given, 'threads', {least: 1, most: 512, whole: true}) ?? 'auto'),
 			flashAttention: oneOf(given, 'flash-attn', flashChoices) ?? 'auto',
 		},
+		usesKept: Object.keys(given).every(name => besideSettings.some(other => other === name)),
 		budgets: {vram: vram[0], ram},
 		plan: {
 			vram,

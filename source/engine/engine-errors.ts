@@ -15,6 +15,9 @@ export class EngineError extends Error {
 	}
 }
 
+export const toEngineError = (error: unknown): EngineError =>
+	error instanceof EngineError ? error : new EngineError('failed', error instanceof Error ? error.message : String(error));
+
 export const isAborted = (error: unknown): boolean => error instanceof EngineError && error.code === 'aborted';
 
 /** One line for a terminal or a log. */

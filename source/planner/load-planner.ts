@@ -5,6 +5,7 @@ import {breachesOf, checkBudgets} from './breach.js';
 import {type CalibrationFile, type CalibrationStore, calibrationsOf, type MachineParts} from './calibration-store.js';
 import {createDryRun, vet} from './careful.js';
 import {createDriverKeeper} from './driver-keeper.js';
+import {keptOr} from './kept.js';
 import {type Budgets, machineOf} from './machine.js';
 import {checkMlock} from './mlock.js';
 import {type Settled, settle} from './settle.js';
@@ -51,19 +52,27 @@ export const createLoadPlanner = ({engine, readRam, calibration, budgets, askCar
 		driverBytes: driver.bytes,
 		/** The engine's reading with what the driver holds for us counted as ours. */
 		memory: async () => driver.counted(await engine.memory()),
-		/** @throws EngineError where no settings keep the budgets, or the engine cannot tell */
-		async settle(model: ModelFacts, wanted: WantedSettings, device: Device, signal: AbortSignal): Promise<Settled> {
+		/**
+		`kept` instead of `wanted` where there is room for it.
+
+		@throws EngineError where no settings keep the budgets, or the engine cannot tell
+		*/
+		async settle(
+			model: ModelFacts,
+			{wanted: asked, kept}: {readonly wanted: WantedSettings; readonly kept?: Settings | undefined},
+			device: Device,
+			signal: AbortSignal,
+		): Promise<Settled> {
 			await begin(device);
 			driver.unloaded(await engine.memory());
 			const machine = await readMachine();
 			await capVram(machine);
+			const scene = {model, machine, driverBytes: driver.bytes(), dryRun: (tried: Settings) => dryRun(model, tried)};
+			const wanted = await keptOr(kept, asked, scene);
 			await vet(model, wanted, askCarefully);
 			return settle(wanted, {
-				model,
-				machine,
-				driverBytes: driver.bytes(),
+				...scene,
 				mlockLimitBytes: await mlockLimitBytes(),
-				dryRun: tried => dryRun(model, tried),
 				askCarefully: tried => askCarefully(model.path, tried),
 				signal,
 			});

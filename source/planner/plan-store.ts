@@ -34,6 +34,8 @@ type Options = {
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
 	readonly speeds: (model: ModelFacts) => Speeds | undefined;
+	/** Generation, by `vramble bench`; undefined: these settings were not measured. */
+	readonly measured: (model: ModelFacts, settings: Settings) => number | undefined;
 	/** What the driver takes beyond llama.cpp's own numbers, learned from real loads. */
 	readonly driverBytes: () => number;
 };
@@ -47,7 +49,7 @@ const keyOf = ({threads: _, ...rest}: Settings): string => JSON.stringify(rest);
 const isSame = (a: Settings, b: Settings): boolean => (Object.keys(a) as SettingName[]).every(name => a[name] === b[name]);
 
 /** The settings that the user has moved but not applied, and what they would take. */
-export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, threads, speeds, driverBytes}: Options) => {
+export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, threads, speeds, measured, driverBytes}: Options) => {
 	const store = createStore<PlanState>({
 		pending: undefined,
 		plan: undefined,
@@ -100,7 +102,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		const known = now && dryRuns.get(keyOf(now));
 		const taken = known && planOf({settings: now, dryRun: known.dryRun, ...basis(facts)});
 		const added = store.get().pending && taken && {vramBytes: plan.vramBytes - taken.vramBytes, ramBytes: plan.ramBytes - taken.ramBytes};
-		change({plan, added});
+		change({plan: {...plan, measuredTokensPerSecond: measured(facts, plan.settings)}, added});
 	};
 
 	const isFree = () => engine.get().phase.name === 'ready';

@@ -22,6 +22,11 @@ const nameOf = (name: 'VRAM' | 'RAM', side: Memory | undefined): string => {
 	return name === 'VRAM' ? `${budget} budget` : `${budget} RAM budget`;
 };
 
+const speedText = ({tokensPerSecond, measuredTokensPerSecond}: Plan, approximately: string): string => {
+	if (measuredTokensPerSecond !== undefined) return `measured here: ${rate(measuredTokensPerSecond)} tok/s`;
+	return tokensPerSecond === undefined ? '' : `${approximately} ${rate(tokensPerSecond)} tok/s`;
+};
+
 /** What a plan comes to, in the words of the tuner's last line. `approximately` stands before what was not asked of the engine. */
 export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string): PlanText => {
 	const isRam = plan.ramVerdict === plan.verdict && plan.vramVerdict !== plan.verdict;
@@ -33,7 +38,7 @@ export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string
 		verdict: plan.verdict,
 		head: `${plan.exact ? '' : `${approximately} `}${marks[plan.verdict]}`,
 		rest: left === undefined ? '' : `, ${left}`,
-		speed: plan.tokensPerSecond === undefined ? '' : `${approximately} ${rate(plan.tokensPerSecond)} tok/s`,
+		speed: speedText(plan, approximately),
 	};
 };
 

@@ -74,6 +74,8 @@ export type Plan = {
 	readonly ramLeftBytes: number | undefined;
 	readonly tokensPerSecond: number | undefined;
 	readonly promptTokensPerSecond: number | undefined;
+	/** By `vramble bench`, with exactly these settings on this machine. */
+	readonly measuredTokensPerSecond?: number | undefined;
 };
 
 /** Asks the engine; cached by settings. */

@@ -8,12 +8,18 @@ import {bigModel} from '../support/fake-services.js';
 
 const row: BenchRow = {
 	settings: baseSettings,
+	got: baseSettings,
 	test: {promptTokens: 512, generatedTokens: 0},
 	samplesMs: [500, 512, 524],
 	startedAt: new Date('2026-01-02T03:04:05.678Z'),
 	failure: undefined,
 };
-const failed: BenchRow = {...row, samplesMs: [], failure: new EngineError('out-of-memory', 'No room.', {why: 'It is "full".'})};
+const failed: BenchRow = {
+	...row,
+	got: undefined,
+	samplesMs: [],
+	failure: new EngineError('out-of-memory', 'No room.', {why: 'It is "full".'}),
+};
 
 test('mean and deviation as llama-bench computes them', () => {
 	expect(nanoseconds(row)).toMatchObject({mean: 512e6, deviation: 12e6, samples: [500e6, 512e6, 524e6]});

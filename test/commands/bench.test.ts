@@ -3,7 +3,10 @@ import {expect, test} from 'vitest';
 import {bench} from '../../source/commands/bench.js';
 import {toBenchOptions} from '../../source/commands/bench-options.js';
 import {readArguments} from '../../source/commands/flags.js';
-import {cpuDevice, createFakeEngine} from '../support/fake-engine.js';
+import {EngineError} from '../../source/engine/engine-errors.js';
+import {createMeasurementStore} from '../../source/planner/measurement-store.js';
+import {baseSettings, cpuDevice, createFakeEngine} from '../support/fake-engine.js';
+import {createFakeFile} from '../support/fake-file.js';
 import {bigModel} from '../support/fake-services.js';
 
 const collect = (isTTY = false) => {
@@ -16,24 +19,34 @@ const collect = (isTTY = false) => {
 };
 
 const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine>, isTTY = false) => {
+	const file = createFakeFile();
 	const [stdout, stderr] = [collect(), collect(isTTY)];
 	const controller = new AbortController();
 	const {given, positional} = readArguments(argv);
 	const code = bench(toBenchOptions(given, positional), bigModel, {
 		engine: fake.engine,
-		settle: async wanted => ({...wanted, gpuLayers: wanted.gpuLayers === 'auto' ? 20 : wanted.gpuLayers}),
+		async settle(wanted) {
+			const {gpuLayers, contextSize} = wanted;
+			if (gpuLayers === 50) throw new EngineError('out-of-memory', 'Over the budget.');
+			return {
+				...wanted,
+				gpuLayers: gpuLayers === 'auto' ? 20 : gpuLayers,
+				contextSize: typeof contextSize === 'number' ? contextSize : 8192,
+			};
+		},
+		measurements: () => createMeasurementStore(file, 'here'),
 		cpu: 'Some CPU',
 		stdout: stdout.stream,
 		stderr: stderr.stream,
 		signal: controller.signal,
 	});
-	return {code, stdout, stderr, interrupt: () => controller.abort()};
+	return {code, stdout, stderr, kept: () => createMeasurementStore(file, 'here').read(bigModel), interrupt: () => controller.abort()};
 };
 
 const run = async (argv: readonly string[], fakeOptions?: Parameters<typeof createFakeEngine>[0], isTTY = false) => {
 	const fake = createFakeEngine(fakeOptions);
-	const {code, stdout, stderr} = start(argv, fake, isTTY);
-	return {...fake, code: await code, stdout: stdout.text(), stderr: stderr.text()};
+	const {code, stdout, stderr, kept} = start(argv, fake, isTTY);
+	return {...fake, kept, code: await code, stdout: stdout.text(), stderr: stderr.text()};
 };
 
 /** Cells from the backend on. */
@@ -99,6 +112,17 @@ test('what does not fit is a row, and the next begins anew', async () => {
 	expect(calls.filter(verb => verb === 'freeModel')).toHaveLength(3);
 });
 
+test('what does not keep a budget is a row, and is not tried', async () => {
+	const {code, stdout, stderr, calls} = await run(['-ngl', '50,8', '-p', '0', '-r', '1']);
+	expect(code).toBe(0);
+	expect(cells(stdout)).toEqual([
+		['50', 'tg128', 'out of memory'],
+		['8', 'tg128', '100.00 ± 0.00'],
+	]);
+	expect(stderr).toBe('vramble: ngl 50, tg128: Over the budget.\n');
+	expect(calls.filter(verb => verb === 'loadModel')).toHaveLength(1);
+});
+
 test.each(['loadModel', 'createContext', 'measure'] as const)('nothing works (%s): 1', async verb => {
 	const {code, stdout} = await run(['-p', '0'], {refuse: refused => (refused === verb ? 'failed' : undefined)});
 	expect(code).toBe(1);
@@ -133,4 +157,21 @@ test('progress on a terminal: what is measured, erased at the end', async () => 
 	expect([before, lines.at(-1)]).toEqual(['', '']);
 	expect(lines).toContain('1/2 threads 1, tg128: loading 0 %');
 	expect(lines.at(-2)).toMatch(/^2\/2 threads 2, tg128: /);
+});
+
+test('speeds are kept with the settings that were really got', async () => {
+	const {kept} = await run(['-ngl', '8,40', '-r', '1'], undefined);
+	expect(await kept()).toEqual({
+		measured: [8, 40].map(gpuLayers => ({
+			settings: {...baseSettings, gpuLayers, contextSize: 8192},
+			tokensPerSecond: 100,
+			promptTokensPerSecond: 1000,
+		})),
+		kept: undefined,
+	});
+});
+
+test('what failed is not kept', async () => {
+	const {kept} = await run(['-r', '1'], {refuse: verb => (verb === 'measure' ? 'out-of-memory' : undefined)});
+	expect(await kept()).toEqual({measured: [], kept: undefined});
 });

@@ -32,6 +32,7 @@ const setUp = (options: Options = {}) => {
 		budgets,
 		threads: 8,
 		speeds: () => undefined,
+		measured: (_model, {gpuLayers}) => (gpuLayers === 13 ? 18.4 : undefined),
 		driverBytes: () => 0,
 	});
 	const seen: Array<Settings | undefined> = [plan.get().pending];

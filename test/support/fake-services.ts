@@ -27,6 +27,9 @@ type Options = {
 	readonly models?: Readonly<Record<string, ModelFacts | EngineError>>;
 	readonly budgets?: Budgets;
 	readonly calibrationFile?: CalibrationFile;
+	readonly usesKept?: boolean;
+	/** The file of `vramble bench`. */
+	readonly measurements?: string;
 };
 
 /** Real services over fake edges. */
@@ -36,6 +39,8 @@ export const createFakeServices = ({
 	models = {'/models/big-Q4_K_M.gguf': bigModel},
 	budgets = {vram: undefined, ram: undefined},
 	calibrationFile = {read: async () => undefined, write: async () => {}},
+	usesKept = true,
+	measurements,
 }: Options = {}) => {
 	const copied: string[] = [];
 	const services: Services = createServices(
@@ -67,12 +72,14 @@ export const createFakeServices = ({
 				machine: {cpu: 'Fake', cores: 8, ramBytes: 64 * gib},
 				probe: async () => ({gpuBytesPerSecond: 360e9, cpuBytesPerSecond: 40e9, overheadMs: 1}),
 			},
+			measurements: {read: async () => measurements, write: async () => {}},
 			mlockLimitBytes: async () => undefined,
 		},
 		{
 			gpu: 'auto',
 			wanted,
 			budgets,
+			usesKept,
 			sampling: () => ({temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05}),
 			system: undefined,
 			maxTokens: undefined,

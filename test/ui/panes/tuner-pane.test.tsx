@@ -4,9 +4,10 @@ import stringWidth from 'string-width';
 import {expect, test} from 'vitest';
 import {cacheTypeNames, type Settings} from '../../../source/engine/types.js';
 import {limitsOf, settingNames} from '../../../source/planner/settings.js';
+import type {Plan} from '../../../source/planner/types.js';
 import {TunerView, type TunerViewProps} from '../../../source/ui/panes/tuner-pane.js';
 import {asciiGlyphs, createTheme, ThemeProvider} from '../../../source/ui/theme.js';
-import {baseSettings} from '../../support/fake-engine.js';
+import {baseSettings, gib} from '../../support/fake-engine.js';
 import {bigModel} from '../../support/fake-services.js';
 
 const atRest: TunerViewProps['plan'] = {
@@ -154,4 +155,27 @@ test('at 80 columns every value of every setting can be seen, chosen or not', ()
 
 		expect([selected, drawn.match(/▸/g)?.length, drawn.includes('…')]).toEqual([selected, 2, false]);
 	}
+});
+
+test.each([
+	[18.43, /fits, 2\.0 GiB of VRAM left {3}measured here: 18\.4 tok\/s/],
+	[undefined, /fits, 2\.0 GiB of VRAM left {3}≈ 17\.0 tok\/s/],
+])('a speed that was measured (%s) stands where the expected one does', (measuredTokensPerSecond, phrase) => {
+	const parts = {weights: 0, cache: 0, compute: 0, driver: 0};
+	const plan: Plan = {
+		settings: baseSettings,
+		exact: true,
+		vramBytes: 0,
+		ramBytes: 0,
+		breakdown: {vram: parts, ram: parts},
+		vramVerdict: 'fits',
+		ramVerdict: 'fits',
+		verdict: 'fits',
+		vramLeftBytes: 2 * gib,
+		ramLeftBytes: undefined,
+		tokensPerSecond: 17,
+		promptTokensPerSecond: undefined,
+		measuredTokensPerSecond,
+	};
+	expect(statusOf(show({width: 120, plan: {...atRest, plan}}))).toMatch(phrase);
 });

@@ -1,0 +1,74 @@
+import {expect, test} from 'vitest';
+import {createMeasurementStore} from '../../source/planner/measurement-store.js';
+import {baseSettings} from '../support/fake-engine.js';
+import {createFakeFile} from '../support/fake-file.js';
+
+const model = {path: '/models/a.gguf', sizeBytes: 1000};
+const more = {...baseSettings, gpuLayers: 13};
+const nothing = {measured: [], kept: undefined};
+
+test('what was measured comes back, the same settings once, each speed from when it was measured last', async () => {
+	const file = createFakeFile();
+	const store = createMeasurementStore(file, 'here');
+	await store.add(model, {settings: baseSettings, promptTokensPerSecond: 500});
+	await store.add(model, {settings: more, tokensPerSecond: 20});
+	await store.add(model, {settings: baseSettings, tokensPerSecond: 18});
+	await store.add(model, {settings: more, tokensPerSecond: 21});
+	expect(await createMeasurementStore(file, 'here').read(model)).toEqual({
+		measured: [
+			{settings: baseSettings, tokensPerSecond: 18, promptTokensPerSecond: 500},
+			{settings: more, tokensPerSecond: 21},
+		],
+		kept: undefined,
+	});
+});
+
+test('kept settings stay when something is measured', async () => {
+	const store = createMeasurementStore(createFakeFile(), 'here');
+	await store.keep(model, more);
+	await store.add(model, {settings: baseSettings, tokensPerSecond: 1});
+	expect(await store.read(model)).toMatchObject({kept: more, measured: [{tokensPerSecond: 1}]});
+});
+
+test('another machine, another file and another size know nothing of it', async () => {
+	const file = createFakeFile();
+	const store = createMeasurementStore(file, 'here');
+	await store.keep(model, more);
+	expect(await createMeasurementStore(file, 'there').read(model)).toEqual(nothing);
+	expect(await store.read({...model, path: '/models/b.gguf'})).toEqual(nothing);
+	expect(await store.read({...model, sizeBytes: 1001})).toEqual(nothing);
+	await createMeasurementStore(file, 'there').keep(model, baseSettings);
+	expect(await store.read(model)).toMatchObject({kept: more});
+});
+
+const saved = (value: unknown) => JSON.stringify({version: 1, machines: {here: {'/models/a.gguf | 1000': value}}});
+
+test.each([
+	['no file', undefined],
+	['no JSON', 'oops'],
+	['another version', JSON.stringify({version: 99, machines: {}})],
+	['no machines', JSON.stringify({version: 1})],
+	['a list of models', JSON.stringify({version: 1, machines: {here: []}})],
+	['text instead of a model', saved('x')],
+	['settings that cannot be', saved({kept: {...more, gpuLayers: -1}, measured: [{settings: {...more, cacheTypeK: 'q9'}}, 5]})],
+])('%s: nothing is known, and new things can be kept', async (_what, text) => {
+	const store = createMeasurementStore(createFakeFile(text), 'here');
+	expect(await store.read(model)).toEqual(nothing);
+	await store.keep(model, more);
+	expect(await store.read(model)).toEqual({measured: [], kept: more});
+});
+
+test('the file does not grow without end', async () => {
+	const file = createFakeFile();
+	const store = createMeasurementStore(file, 'here');
+	for (let threads = 1; threads <= 210; threads++) await store.add(model, {settings: {...baseSettings, threads}, tokensPerSecond: threads});
+	const {measured} = await store.read(model);
+	expect([measured.length, measured[0]?.tokensPerSecond, measured.at(-1)?.tokensPerSecond]).toEqual([200, 11, 210]);
+});
+
+test('a disk that is full is no error', async () => {
+	const refuse = async () => Promise.reject(new Error('ENOSPC'));
+	const store = createMeasurementStore({read: refuse, write: refuse}, 'here');
+	await store.keep(model, more);
+	expect(await store.read(model)).toEqual(nothing);
+});
