@@ -112,6 +112,7 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 		{calibrationsOf},
 		{learnedDriverBytes},
 		{createSpeedKeeper},
+		{createStatusLine},
 		outside,
 	] = await Promise.all([
 		import('node:path'),
@@ -123,13 +124,19 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 		import('./source/planner/calibration-store.js'),
 		import('./source/planner/driver.js'),
 		import('./source/planner/speed-keeper.js'),
+		import('./source/commands/status-line.js'),
 		import('./source/outside.js'),
 	]);
 	const {stdout, stderr, env} = process;
+	const status = createStatusLine(stderr);
+	status.show('Reading the header …');
 	const {probes, threads, mlockLimitBytes, calibration} = outside.createPorts({guidePath, stdout, env});
 	const controller = new AbortController();
 	const path = resolve(options.model ?? guidePath);
-	const {facts, tensors} = await checkModelFile(path).catch(error => fail(describeError(error), 1));
+	const {facts, tensors} = await checkModelFile(path).catch(error => {
+		status.clear();
+		return fail(describeError(error), 1);
+	});
 	const engine = createProcessEngine(engineProcess);
 	const leave = (code: number) => () => {
 		controller.abort();
@@ -153,6 +160,7 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 			driverBytes: async device => learnedDriverBytes(await calibrationsOf(calibration, device).readDriver(device.backend)),
 			stdout,
 			stderr,
+			status,
 			signal: controller.signal,
 		},
 	);

@@ -5,12 +5,14 @@ import {createEngineStore, type EngineStore, type Failure, type Outcome} from '.
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
+import {createAdviser} from './planner/adviser.js';
 import type {CalibrationFile, MachineParts} from './planner/calibration-store.js';
+import {distressOf, noMemory} from './planner/distress.js';
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
-import {adviceText} from './planner/plan-words.js';
+import {concrete} from './planner/settings.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
 import type {Speeds} from './planner/types.js';
 
@@ -20,6 +22,8 @@ export type Ports = {
 	/** A dry run in a process of its own, on the backend that was asked for. */
 	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
 	readonly probes: Omit<Probes, 'engineMemory'>;
+	/** Pages that this process has waited for the disk for; undefined: the system does not tell. */
+	readonly majorFaults: () => number | undefined;
 	/** Reads a file's header; rejects with an `EngineError` that a person can read. */
 	readonly readModel: (path: string) => Promise<ModelFacts>;
 	readonly findModels: () => Promise<readonly ModelEntry[]>;
@@ -106,26 +110,30 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		driverBytes: loads.driverBytes,
 	});
 
-	/** By itself: when something went too slowly, or did not fit. */
-	const tellAdvice = async () => {
-		const advice = await plan.advise().catch(() => []);
-		for (const one of advice.slice(0, 2)) chat.note(adviceText(one));
-	};
+	const giveAdvice = createAdviser({
+		advise: async (model, settings) => plan.adviseOn(model, settings, await loads.readMachine()),
+		say: chat.note,
+	});
 
 	/** Shorter answers say more of the clock than of the machine. */
 	const fewestTokens = 16;
 	let hasForgotten = false;
-	/** Below that nobody waits for an answer: advice comes by itself. */
-	const slowTokensPerSecond = 0.5;
+	let majorFaults = ports.majorFaults();
 	const learn = ({prompt, generation, contextUsed, forgot}: Answer) => {
 		const {model, applied} = engine.get();
 		if (forgot && !hasForgotten)
 			chat.note('The context is full: the beginning of the conversation is forgotten. A larger context holds more.', 'warning');
 		hasForgotten = forgot;
 		void loads.answered().catch(() => {});
-		if (!model || !applied || generation.tokens < fewestTokens) return;
-		const tokensPerSecond = ((generation.tokens - 1) / generation.ms) * 1000;
-		if (tokensPerSecond < slowTokensPerSecond) void tellAdvice();
+		const faultsBefore = majorFaults;
+		majorFaults = ports.majorFaults();
+		if (!model || !applied) return;
+		const {tokens} = generation;
+		const tokensPerSecond = ((tokens - 1) / generation.ms) * 1000;
+		const faults = majorFaults === undefined || faultsBefore === undefined ? undefined : majorFaults - faultsBefore;
+		const distress = distressOf({tokens, tokensPerSecond, majorFaults: faults});
+		if (distress) void giveAdvice(distress, model, applied);
+		if (tokens < fewestTokens) return;
 		const {breakdown} = plan.get().plan ?? {};
 		keeper.observe({
 			model: model.path,
@@ -143,6 +151,8 @@ export const createServices = (ports: Ports, options: Options): Services => {
 
 	const afterLoad = async () => {
 		const breaches = await loads.loaded().catch(() => []);
+		// What a load reads from the disk is not paging.
+		majorFaults = ports.majorFaults();
 		plan.refresh();
 		for (const breach of breaches) chat.note(breach, 'warning');
 	};
@@ -180,12 +190,14 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
 		const limits: string[] = [];
+		let tried = options.wanted;
 		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
 			rate.reset(); // here, because the answer before has come to its end now
 			const device = await engine.start();
 			const kept = await measured.open(model, device);
 			const asked = {wanted, kept: options.usesKept ? kept : undefined};
 			const {settings, layersLimit, contextLimit} = await loads.settle(model, asked, device, signal);
+			tried = settings;
 			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
 			return settings;
 		};
@@ -199,8 +211,13 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			return;
 		}
 
+		const {code} = outcome.failure;
+		const adviseOnFailure = async () => {
+			if (code === 'out-of-memory') await giveAdvice(noMemory, model, concrete(tried, model));
+		};
 		if (!before || !beforeSettings) {
 			tellOutcome(outcome, 'no model is loaded');
+			await adviseOnFailure();
 			return;
 		}
 
@@ -208,6 +225,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const back = await engine.load(before, beforeSettings, chat.conversation());
 		tellOutcome(back, 'no model is loaded');
 		if (back.ok) await afterLoad();
+		await adviseOnFailure();
 	};
 
 	const apply = async () => {
@@ -226,6 +244,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');
 		if (outcome.ok && next && next.contextSize !== applied.contextSize) warnAbout(model, next, next);
 		if (outcome.ok) await afterLoad();
+		else if (outcome.failure.code === 'out-of-memory') await giveAdvice(noMemory, model, pending);
 	};
 
 	return {

@@ -105,3 +105,27 @@ describe('a budget', () => {
 		expect(engine.get().applied).toMatchObject({...baseSettings, gpuLayers: 23});
 	});
 });
+
+describe('advice by itself', () => {
+	test('when the last load failed for want of memory, and about what was to be loaded', async () => {
+		const fake = createFakeEngine({refuse: verb => (verb === 'loadModel' ? 'out-of-memory' : undefined)});
+		const {notes} = await open({fake, wanted: {...wantedAuto, gpuLayers: 60, contextSize: 4096}});
+		expect(notes()[0]).toMatch(/^No: loadModel\./);
+		expect(notes()[1]).toMatch(/^What would help:\n- GPU layers 60 → \d+: /);
+	});
+
+	test('when the disk was read for an answer', async () => {
+		let faults = 1000;
+		const reply = () => {
+			faults += 100_000;
+			return 'one two three four five';
+		};
+		const {services, notes} = await open({
+			fake: createFakeEngine({reply}),
+			wanted: {...wantedAuto, gpuLayers: 12, contextSize: 4096},
+			majorFaults: () => faults,
+		});
+		services.chat.send('count');
+		await expect.poll(notes).toContainEqual(expect.stringMatching(/^Paging: the weights do not stay in RAM/));
+	});
+});

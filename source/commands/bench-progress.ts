@@ -1,10 +1,8 @@
 import {duration} from '../lib/format.js';
 import {createRemaining} from '../lib/remaining.js';
 import type {BenchStep} from './bench-runner.js';
+import {createStatusLine, type Terminal} from './status-line.js';
 
-type Terminal = {readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown};
-
-const eraseLine = '\r\u001B[K';
 const leastIntervalMs = 100;
 
 /** One line on a terminal that says what is measured and how long all of it will take; nothing where there is no terminal. */
@@ -13,12 +11,7 @@ export const createBenchProgress = (terminal: Terminal, total: number, now: () =
 	let done = 0;
 	let what = '';
 	let drawnAt = Number.NEGATIVE_INFINITY;
-	let isDrawn = false;
-
-	const clear = () => {
-		if (isDrawn) terminal.write(eraseLine);
-		isDrawn = false;
-	};
+	const line = createStatusLine(terminal);
 
 	return {
 		/** Before each test. */
@@ -28,17 +21,15 @@ export const createBenchProgress = (terminal: Terminal, total: number, now: () =
 		},
 		step(step: BenchStep, progress: number) {
 			const left = step === 'measuring' ? remaining((done + progress) / total) : undefined;
-			if (!terminal.isTTY || now() - drawnAt < leastIntervalMs) return;
+			if (now() - drawnAt < leastIntervalMs) return;
 			drawnAt = now();
-			isDrawn = true;
 			const time = left === undefined ? '' : `, about ${duration(left)} left`;
-			const line = `${done + 1}/${total} ${what}: ${step} ${Math.floor(progress * 100)} %${time}`;
-			terminal.write(eraseLine + line.slice(0, (terminal.columns ?? 80) - 1));
+			line.show(`${done + 1}/${total} ${what}: ${step} ${Math.floor(progress * 100)} %${time}`);
 		},
 		end() {
 			done++;
-			clear();
+			line.clear();
 		},
-		clear,
+		clear: line.clear,
 	};
 };

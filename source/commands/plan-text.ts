@@ -73,12 +73,13 @@ const speedNote = ({hasOtherCard}: Target): string =>
 		? 'For tok/s add how fast the memory of the card is: --gpu-bandwidth 360 (GB/s).'
 		: 'How fast this GPU is will be known when a model has answered on it.';
 
-const notes = ({chosen, target, warnings}: Report): readonly string[] => {
+const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => {
 	const {gpuLayers} = chosen.settings;
-	const isGuessed = !chosen.exact && target.hasOtherCard;
+	const isExact = plans.every(({exact}) => exact);
+	const isGuessed = !isExact && target.hasOtherCard;
 	return [
 		...(isGuessed ? ['≈ VRAM and RAM: from the sizes of tensors, because there is no such card here to ask llama.cpp about.'] : []),
-		...(!chosen.exact && !isGuessed ? ['≈ VRAM and RAM: llama.cpp could not simulate this, a rough formula answered.'] : []),
+		...(!isExact && !isGuessed ? ['≈ VRAM and RAM: llama.cpp could not simulate this, a rough formula answered.'] : []),
 		...warnings,
 		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
 	];

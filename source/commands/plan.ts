@@ -22,6 +22,7 @@ import {type Target, targetsOf} from './plan-target.js';
 import {planText} from './plan-text.js';
 import {warningsAbout} from './plan-warnings.js';
 import {noGpu, verdictWords} from './plan-words.js';
+import type {StatusLine} from './status-line.js';
 
 export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
 
@@ -39,6 +40,8 @@ export type PlanOutside = {
 	readonly threads: number;
 	readonly stdout: Writable;
 	readonly stderr: Writable;
+	/** Where it says what it waits for. */
+	readonly status: StatusLine;
 	readonly signal: AbortSignal;
 };
 
@@ -107,7 +110,8 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 		plans: await rowsAround(chosen, scene, machine, planFor),
 		chosen,
 		isGiven: gpuLayers !== undefined,
-		bindingLimit: fit.bindingLimit,
+		// A smaller context has taken the place of what did not fit.
+		bindingLimit: chosen !== fit.plan && fit.plan.verdict === 'does not fit' ? ramLimit(chosen) : fit.bindingLimit,
 		largestContext: largest,
 		advice: withAdvice ? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask}) : [],
 		warnings: warningsAbout(chosen, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
@@ -152,11 +156,13 @@ const print = (reports: readonly Report[], {json, plan, ascii, wanted, gpu}: Wis
 
 /** What settings would take, without loading the weights. Resolves with the exit code. */
 export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutside): Promise<number> => {
-	const {engine, signal, stderr} = outside;
+	const {engine, signal, stderr, status} = outside;
 	const {facts} = model;
 	const {wanted} = options;
 	try {
+		status.show('Starting llama.cpp …');
 		const device = await engine.start({gpu: options.gpu});
+		let asked = 0;
 		const targets = await readTargets(options, facts, device, outside);
 		const scene: Scene = {
 			model,
@@ -173,15 +179,18 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 			mlockLimitBytes: await outside.mlockLimitBytes(),
 			async ask(settings) {
 				if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
+				status.show(`Asking llama.cpp what it would take: ${++asked} …`);
 				return checked(await engine.dryRun({path: facts.path, settings}));
 			},
 		};
 		const withAdvice = !options.plan.printCommand && (targets.length === 1 || options.json);
 		const reports: Report[] = [];
 		for (const target of targets) reports.push(await reportOn(target, scene, withAdvice));
+		status.clear();
 		print(reports, options, outside);
 		return 0;
 	} catch (error) {
+		status.clear();
 		if (signal.aborted || isAborted(error)) return 130;
 		stderr.write(`vramble: ${describeError(error)}\n`);
 		return error instanceof UsageError ? 2 : 1;

@@ -1,9 +1,10 @@
+import type {DryRun} from '../engine/types.js';
 import {fileCandidates, machineCandidates} from './advice-elsewhere.js';
 import type {AdviceRequest, Found, Kind} from './advice-scene.js';
 import {settingsCandidates} from './advice-settings.js';
 import {type Ground, mostLayers} from './layer-search.js';
 import type {Known} from './memory.js';
-import type {Advice} from './types.js';
+import type {Advice, AskDryRun} from './types.js';
 
 const mostAdvice = 6;
 /** Before there is more of a kind: a file and a machine are mentioned although there are many settings to change. */
@@ -14,12 +15,29 @@ const kinds: readonly Kind[] = ['settings', 'file', 'machine'];
 const inOrder = (a: Found, b: Found): number =>
 	Number(b.fixes) - Number(a.fixes) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || b.gain - a.gain;
 
+/** A question about a large model takes up to half a second: after these only what was asked before is answered, and candidates that need more are left out. */
+const mostQuestions = 24;
+
+const limited = (ask: AskDryRun): AskDryRun => {
+	const asked = new Map<string, Promise<DryRun>>();
+	return async settings => {
+		const key = JSON.stringify(settings);
+		const known = asked.get(key);
+		if (known) return known;
+		if (asked.size >= mostQuestions) throw new Error('Enough was asked.');
+		const answer = ask(settings);
+		asked.set(key, answer);
+		return answer;
+	};
+};
+
 /**
 What would make these settings better, at most six, best first; each was computed, by the engine's dry run where it is about this file.
 
-Asks one thing after the other, some ten dry runs at most. What the engine cannot tell is left out.
+Asks one thing after the other, at most 24 dry runs. What the engine cannot tell is left out.
 */
-export const adviceFor = async (request: AdviceRequest): Promise<readonly Advice[]> => {
+export const adviceFor = async (asked: AdviceRequest): Promise<readonly Advice[]> => {
+	const request = {...asked, ask: limited(asked.ask)};
 	const {plan, weights, machine, speeds, ask, facts, driverBytes} = request;
 	const ground: Ground = {weights, machine, speeds, driverBytes};
 	const {settings} = plan;

@@ -28,7 +28,6 @@ export const createLoadPlanner = ({engine, readRam, calibration, budgets, askCar
 	const dryRun = createDryRun((path, settings) => engine.dryRun({path, settings}), askCarefully);
 	let calibrations: CalibrationStore | undefined;
 
-	/** Read anew: what a gauge read last may be of before the load, or nothing yet. */
 	const readMachine = async (): Promise<Machine> => {
 		const [ram, memory] = await Promise.all([readRam(), engine.memory()]);
 		return machineOf({...ram, vram: vramOf(driver.counted(memory))}, budgets());
@@ -48,6 +47,8 @@ export const createLoadPlanner = ({engine, readRam, calibration, budgets, askCar
 	return {
 		begin,
 		dryRun,
+		/** Read anew: what a gauge read last may be of before the load, or nothing yet. */
+		readMachine,
 		/** What planning adds for the driver once anything is on the device; 0: not known. */
 		driverBytes: driver.bytes,
 		/** The engine's reading with what the driver holds for us counted as ours. */

@@ -75,6 +75,7 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes}
 	return {
 		settings,
 		exact: dryRun.exact,
+		isRough: !dryRun.exact,
 		vramBytes: total(vram),
 		ramBytes: total(ram),
 		breakdown: {vram, ram},
@@ -141,8 +142,10 @@ export const estimatedDryRun = (settings: Settings, weights: ModelWeights, known
 };
 
 /** The same as `planOf` at once and without the engine: `exact` is false. */
-export const estimateOf = ({known, ...request}: Omit<PlanRequest, 'dryRun'> & {readonly known: Known}): Plan =>
-	planOf({...request, dryRun: estimatedDryRun(request.settings, request.weights, known)});
+export const estimateOf = ({known, ...request}: Omit<PlanRequest, 'dryRun'> & {readonly known: Known}): Plan => ({
+	...planOf({...request, dryRun: estimatedDryRun(request.settings, request.weights, known)}),
+	isRough: false,
+});
 
 /** The one to estimate from: exact ones first, then same cache types and batch, then by layers and context. */
 export const nearestKnown = (settings: Settings, known: readonly Known[]): Known | undefined => {

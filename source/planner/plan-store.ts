@@ -1,3 +1,4 @@
+import {EngineError} from '../engine/engine-errors.js';
 import type {EngineStore} from '../engine/engine-store.js';
 import type {DryRun, MemorySplit, ModelFacts, Settings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
@@ -8,7 +9,7 @@ import {type Binding, fitLayers, layersWithQ8Cache} from './fit.js';
 import {type Budgets, machineOf} from './machine.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
 import {type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
-import type {Advice, Plan, Speeds} from './types.js';
+import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 export type PlanState = {
 	/** What the tuner shows; undefined: nothing was moved since the last change was applied. */
@@ -106,6 +107,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 	};
 
 	const isFree = () => engine.get().phase.name === 'ready';
+	const isBusy = () => !['ready', 'failed', 'idle'].includes(engine.get().phase.name);
 
 	const askNeighbours = async () => {
 		const bounds = limits();
@@ -117,6 +119,17 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 				await ask(now.facts, moveSetting(now.settings, name, move, bounds)).catch(() => {});
 			}
 		}
+	};
+
+	const adviceOn = async (
+		facts: ModelFacts,
+		settings: Settings,
+		askFor: typeof ask,
+		machine = basis(facts).machine,
+	): Promise<readonly Advice[]> => {
+		const ground = {...basis(facts), machine};
+		const plan = planOf({settings, dryRun: await askFor(facts, settings), ...ground});
+		return adviceFor({...ground, plan, facts, ask: tried => askFor(facts, tried)});
 	};
 
 	/** At once from what is known, and exactly as soon as the keys rest and the engine has answered. */
@@ -224,15 +237,21 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			const more = await layersWithQ8Cache(fit, wishes, tryOut);
 			if (binding && more > 0 && store.get().binding === binding) change({binding: {...binding, layersWithQ8Cache: more}});
 		},
-		/** Computes what would make the settings better; some ten dry runs. */
-		async advise(): Promise<readonly Advice[]> {
+		/** Computes what would make the settings better, for the one who looks at them; at most 24 dry runs. */
+		async advise(): Promise<void> {
 			const now = shown();
-			if (!now || store.get().advice === 'asked') return [];
+			if (!now || store.get().advice === 'asked') return;
 			change({advice: 'asked'});
-			const plan = await planFor(now.facts, now.settings);
-			const advice = await adviceFor({...basis(now.facts), plan, facts: now.facts, ask: settings => ask(now.facts, settings)});
+			const advice = await adviceOn(now.facts, now.settings, ask).catch(() => []);
 			if (shown()?.settings === now.settings) change({advice});
-			return advice;
+		},
+		/** The same for any settings, as long as the engine has nothing better to do. */
+		async adviseOn(facts: ModelFacts, settings: Settings, machine: Machine): Promise<readonly Advice[]> {
+			const askIdle: typeof ask = async (model, tried) => {
+				if (isBusy()) throw new EngineError('aborted', 'The engine has something better to do.');
+				return ask(model, tried);
+			};
+			return adviceOn(facts, settings, askIdle, machine);
 		},
 		/** Makes the settings of a piece of advice pending, where it is about settings. */
 		follow(index: number) {

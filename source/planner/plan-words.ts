@@ -77,9 +77,17 @@ const shortBindingText = ({limit, next, missingBytes}: BindingLimit): string => 
 		: `${limit} binds: layer ${count(next)} leaves too little`;
 };
 
+type Remarkable = {
+	readonly settings: Settings;
+	readonly limits: Limits | undefined;
+	readonly binding: Binding | 'no GPU' | undefined;
+	readonly plan: Plan | undefined;
+};
+
 /** Words beside the verdict, the longest first; the last ones are for a line of 60 cells. */
-export const remarkTexts = (settings: Settings, limits: Limits | undefined, binding: Binding | 'no GPU' | undefined): readonly string[] => {
+export const remarkTexts = ({settings, limits, binding, plan}: Remarkable): readonly string[] => {
 	if (binding === 'no GPU') return ['no VRAM: there is no GPU'];
+	if (plan?.isRough) return ['llama.cpp could not simulate this: by its rough formula', 'by a rough formula'];
 	if (limits && isBeyondTraining(settings, limits)) return [`trained for ${count(limits.trainedContext)} tokens`];
 	if (!binding) return [];
 	const text = shortBindingText(binding);

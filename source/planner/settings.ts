@@ -129,3 +129,11 @@ const defaultContextSize = 8192;
 /** What is wanted first; a smaller or larger one is the answer of a fit. */
 export const wantedContext = (wanted: WantedSettings['contextSize'], trained: number | undefined): number =>
 	typeof wanted === 'number' ? wanted : Math.min(defaultContextSize, trained ?? defaultContextSize);
+
+/** What to plan with where nothing was settled. */
+export const concrete = (wanted: WantedSettings, {layers, trainedContext}: Pick<ModelFacts, 'layers' | 'trainedContext'>): Settings => ({
+	...wanted,
+	gpuLayers: wanted.gpuLayers === 'auto' ? 0 : Math.min(wanted.gpuLayers, layers),
+	contextSize: wantedContext(wanted.contextSize, trainedContext),
+	threads: wanted.threads === 'auto' ? 1 : wanted.threads,
+});

@@ -6,7 +6,7 @@ import {isContextOpen, largestContext} from './fit-context.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {bindingText, contextBindingText, q8CacheText} from './plan-words.js';
-import {wantedContext} from './settings.js';
+import {concrete} from './settings.js';
 import type {Machine} from './types.js';
 
 type Options = {
@@ -37,7 +37,7 @@ export const settle = async (
 	wanted: WantedSettings,
 	{model, machine, driverBytes, mlockLimitBytes, dryRun, askCarefully, signal}: Options,
 ): Promise<Settled> => {
-	const first: Settings = {...wanted, gpuLayers: 0, contextSize: wantedContext(wanted.contextSize, model.trainedContext), threads: 1};
+	const first = concrete(wanted, model);
 	const planFor: PlanFor = async settings => {
 		if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
 		const said = await (settings.contextSize > first.contextSize ? askCarefully : dryRun)(settings);
@@ -52,9 +52,8 @@ export const settle = async (
 		return {plan: fit.plan, limit};
 	};
 
-	const gpuLayers = wanted.gpuLayers === 'auto' ? 0 : Math.min(wanted.gpuLayers, model.layers);
 	const isFree = wanted.gpuLayers === 'auto' && machine.vram !== undefined;
-	const layers = isFree ? await chooseLayers() : {plan: await planFor({...first, gpuLayers}), limit: undefined};
+	const layers = isFree ? await chooseLayers() : {plan: await planFor(first), limit: undefined};
 	const isOpen = isContextOpen(wanted.contextSize, layers.plan);
 	const context = isOpen ? await largestContext(layers.plan, model.trainedContext, machine, planFor) : undefined;
 	const {plan} = context ?? layers;
@@ -66,7 +65,8 @@ export const settle = async (
 			gpuLayers: wanted.gpuLayers === 'auto' ? plan.settings.gpuLayers : wanted.gpuLayers,
 			contextSize: plan.settings.contextSize,
 		},
-		layersLimit: layers.limit,
+		// A smaller context has taken the place of what did not fit.
+		layersLimit: context && layers.plan.verdict === 'does not fit' ? undefined : layers.limit,
 		contextLimit: context && `Context: ${contextBindingText(context)}.`,
 	};
 };

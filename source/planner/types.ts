@@ -62,6 +62,8 @@ export type Plan = {
 	readonly settings: Settings;
 	/** false: from tensor sizes alone, or the engine fell back to its rough formula. */
 	readonly exact: boolean;
+	/** The engine was asked, and fell back to its rough formula. */
+	readonly isRough: boolean;
 	readonly vramBytes: number;
 	readonly ramBytes: number;
 	readonly breakdown: {readonly vram: Breakdown; readonly ram: Breakdown};

@@ -3,6 +3,7 @@ import {describe, expect, test} from 'vitest';
 import {readArguments} from '../../source/commands/flags.js';
 import {toOptions} from '../../source/commands/options.js';
 import {plan} from '../../source/commands/plan.js';
+import {createStatusLine} from '../../source/commands/status-line.js';
 import {EngineError} from '../../source/engine/engine-errors.js';
 import type {Engine, ModelFacts} from '../../source/engine/types.js';
 import type {Speeds} from '../../source/planner/types.js';
@@ -51,6 +52,7 @@ const run = async (argv: readonly string[], {fake = createFakeEngine(), ...scene
 			threads: 4,
 			stdout: stdout.stream,
 			stderr: stderr.stream,
+			status: createStatusLine(stderr.stream),
 			signal: scene.signal ?? new AbortController().signal,
 		},
 	);
@@ -214,6 +216,22 @@ describe('--json', () => {
 		});
 		expect((await json(['-ngl', 'all'])).first.plans).toMatchObject([{gpuLayers: 81, verdict: 'does not fit'}]);
 		expect((await json(['-ngl', '5'], {fake: createFakeEngine({device: cpuDevice})})).first.plans).toMatchObject([{gpuLayers: 0}]);
+	});
+
+	test('-c auto: the layers of the usual context, and the largest context with them', async () => {
+		const {first} = await json(['-c', 'auto', '-ngl', '15'], {model: {trainedContext: 131_072}});
+		expect(first.plans).toMatchObject([{gpuLayers: 15, contextSize: first.largestContext}]);
+		expect(first.largestContext).toBeGreaterThan(8192);
+		const free = await json(['-c', 'auto'], {model: {trainedContext: 131_072}});
+		expect(recommended(free.first)).toEqual([20]);
+		expect(free.first.bindingLimit).toMatchObject({limit: 'VRAM', nextGpuLayers: 21});
+	});
+
+	test('a smaller context takes the place of the usual one that does not fit, not of one that was given', async () => {
+		const {first} = await json(['-ngl', '21']);
+		expect(first.plans).toMatchObject([{gpuLayers: 21, contextSize: 1536, verdict: 'fits'}]);
+		expect(first.bindingLimit).toBeNull();
+		expect((await json(['-ngl', '21', '-c', '8192'])).first.plans).toMatchObject([{contextSize: 8192, verdict: 'does not fit'}]);
 	});
 
 	test('a size that the card has is a budget on it, and kept to the byte', async () => {

@@ -48,7 +48,7 @@ export const TunerStatus = ({plan: state, settings, applied, limits, machine, is
 	const verdict = text?.verdict ?? (canBe ? 'fits' : 'does not fit');
 	const color = {fits: theme.fits, tight: theme.tight, paging: theme.danger, 'does not fit': theme.danger}[verdict];
 	const head = canBe ? text?.head : `V ${settings.cacheTypeV} needs flash attention`;
-	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts(settings, limits, state.binding);
+	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts({settings, limits, binding: state.binding, plan: state.plan});
 	const effect = effects[stepBetween(applied, settings)];
 	const room = width - 2 - (head ? head.length + 2 : 0) - 'Enter '.length - effect.length - 2;
 	const spaced = (said: string | undefined) => (said ? `${head ? gap : ''}${said}` : '');

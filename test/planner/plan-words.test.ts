@@ -1,0 +1,74 @@
+import {describe, expect, test} from 'vitest';
+import {planOf} from '../../source/planner/memory.js';
+import {bindingText, contextBindingText, remarkTexts} from '../../source/planner/plan-words.js';
+import type {Machine} from '../../source/planner/types.js';
+import {baseSettings, gib} from '../support/fake-engine.js';
+import {bigModel} from '../support/fake-services.js';
+
+const machine: Machine = {vram: {totalBytes: 12 * gib, otherBytes: 0, budgetBytes: undefined}, ram: undefined};
+
+const planAt = (vramGib: number, {exact = true, gpuLayers = 12} = {}) =>
+	planOf({
+		settings: {...baseSettings, gpuLayers},
+		dryRun: {exact, weights: {vramBytes: vramGib * gib, ramBytes: 0}, context: {vramBytes: 0, ramBytes: 0}, compute: undefined},
+		weights: bigModel.weights,
+		machine,
+		speeds: undefined,
+		driverBytes: 0,
+	});
+
+const binding = {limit: 'VRAM', next: 13, missingBytes: 0.4 * gib, layersWithQ8Cache: 0} as const;
+const limits = {gpuLayers: 81, trainedContext: 8192, threads: 8};
+
+describe('what binds', () => {
+	test.each([
+		['the next layer', bindingText(planAt(8), binding), 'VRAM binds: 12 layers; the 13th needs 410 MiB more'],
+		['the margin', bindingText(planAt(8), {...binding, missingBytes: 0}), 'VRAM binds: 12 layers; the 13th would leave too little free'],
+		['even without layers', bindingText(planAt(20, {gpuLayers: 0}), binding), 'VRAM binds: not even 0 layers fit'],
+		['RAM', bindingText(planAt(8), {...binding, limit: 'RAM'}), 'RAM binds: 410 MiB more of it would be needed'],
+		[
+			'the context',
+			contextBindingText({plan: planAt(8), bindingLimit: {...binding, next: 6144}, refused: undefined}),
+			'4,096 tokens; 6,144 need 410 MiB more VRAM',
+		],
+		[
+			'the device',
+			contextBindingText({plan: planAt(8), bindingLimit: undefined, refused: 6144}),
+			'4,096 tokens; the device cannot hold 6,144',
+		],
+	])('%s', (_what, text, expected) => {
+		expect(text).toBe(expected);
+	});
+});
+
+describe('beside the verdict', () => {
+	const remarks = (part: Partial<Parameters<typeof remarkTexts>[0]>) =>
+		remarkTexts({settings: baseSettings, limits, binding: undefined, plan: planAt(8), ...part});
+
+	test.each([
+		['nothing', remarks({}), []],
+		['no GPU', remarks({binding: 'no GPU'}), ['no VRAM: there is no GPU']],
+		[
+			'a rough formula',
+			remarks({plan: planAt(8, {exact: false}), binding}),
+			['llama.cpp could not simulate this: by its rough formula', 'by a rough formula'],
+		],
+		[
+			'a context that the model was not trained for',
+			remarks({settings: {...baseSettings, contextSize: 9000}}),
+			['trained for 8,192 tokens'],
+		],
+		['what binds', remarks({binding}), ['VRAM binds: layer 13 needs 410 MiB more', 'layer 13 needs 410 MiB more']],
+		[
+			'and what a q8_0 KV cache would give',
+			remarks({binding: {...binding, layersWithQ8Cache: 3}}),
+			[
+				'VRAM binds: layer 13 needs 410 MiB more; KV q8_0 would give 3 more layers',
+				'VRAM binds: layer 13 needs 410 MiB more',
+				'layer 13 needs 410 MiB more',
+			],
+		],
+	])('%s', (_what, texts, expected) => {
+		expect(texts).toEqual(expected);
+	});
+});
