@@ -165,6 +165,7 @@ test.each([
 	const plan: Plan = {
 		settings: baseSettings,
 		exact: true,
+		isRough: false,
 		vramBytes: 0,
 		ramBytes: 0,
 		breakdown: {vram: parts, ram: parts},
