@@ -5,10 +5,10 @@ import type {Services} from './services.js';
 import {type AppEvent, appReducer, createAppState} from './ui/app-reducer.js';
 import {createEditor} from './ui/components/editor-reducer.js';
 import {following, scrollReducer} from './ui/components/scroll-reducer.js';
-import {globalKeys, verbOf} from './ui/keymap.js';
+import {globalKeys, quitHint, verbOf} from './ui/keymap.js';
 import {isTooSmall, smallest} from './ui/layout.js';
 import {HelpScreen} from './ui/screens/help-screen.js';
-import {MainScreen, quitHint} from './ui/screens/main-screen.js';
+import {MainScreen} from './ui/screens/main-screen.js';
 import {ModelsScreen} from './ui/screens/models-screen.js';
 import {ServicesProvider} from './ui/services-context.js';
 import {type Theme, ThemeProvider} from './ui/theme.js';
@@ -69,12 +69,13 @@ export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) 
 				<ModelsScreen
 					width={columns}
 					height={rows - 1}
-					asksToKeep={services.chat.get().messages.some(({role, state}) => role === 'assistant' && state !== 'failed')}
+					named={app.named}
 					isLeaving={isLeaving}
 					onClose={close}
-					onOpen={(path, keepConversation) => {
+					onQuit={onQuit}
+					onLoad={(model, keepConversation) => {
 						dispatch({type: 'modelChosen'});
-						void services.open(path, {keepConversation});
+						void services.load(model, {keepConversation});
 					}}
 				/>
 			);

@@ -63,8 +63,11 @@ export type Services = {
 	readonly findModels: Ports['findModels'];
 	/** Loads llama.cpp and finds out how fast this machine is. */
 	readonly begin: () => Promise<void>;
+	readonly readModel: Ports['readModel'];
 	/** Loads a model; on failure the one before is back, and the chat says why. */
-	readonly open: (path: string, options?: {readonly keepConversation?: boolean}) => Promise<void>;
+	readonly load: (model: ModelFacts, options?: {readonly keepConversation?: boolean}) => Promise<void>;
+	/** Reads a file's header and loads it; the chat says what is wrong with it. */
+	readonly open: (path: string) => Promise<void>;
 	/** Applies what is pending in the tuner; on failure the settings before are back, and the chat says why. */
 	readonly apply: () => Promise<void>;
 	/** Puts the last answer into the clipboard; the chat says so. */
@@ -177,15 +180,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		}
 	};
 
-	const open = async (path: string, {keepConversation = true}: {readonly keepConversation?: boolean} = {}) => {
-		let model: ModelFacts;
-		try {
-			model = await ports.readModel(path);
-		} catch (error) {
-			chat.note(describeError(error), 'error');
-			return;
-		}
-
+	const load: Services['load'] = async (model, {keepConversation = true} = {}) => {
 		const {model: before, applied: beforeSettings} = engine.get();
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
@@ -228,6 +223,11 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		await adviseOnFailure();
 	};
 
+	const open = async (path: string) => {
+		const model = await ports.readModel(path).catch(error => chat.note(describeError(error), 'error'));
+		if (model) await load(model);
+	};
+
 	const apply = async () => {
 		const {pending} = plan.get();
 		const {applied, model} = engine.get();
@@ -254,7 +254,9 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		monitor,
 		rate,
 		findModels: ports.findModels,
+		readModel: ports.readModel,
 		begin,
+		load,
 		open,
 		apply,
 		copyAnswer() {

@@ -216,6 +216,8 @@ describe('loading', () => {
 		await using screen = await talk({refuse: verb => (verb === 'loadModel' && refusals-- > 0 ? 'out-of-memory' : undefined)});
 		refusals = 1;
 		await screen.submit('/model /models/other.gguf');
+		await screen.waitForText('Keep the conversation?');
+		await screen.type('y');
 		await screen.waitForText('No: loadModel. It was told to. Now: going back to big.');
 		await screen.waitForText(/vramble +big .* ready/);
 		expect(screen.said).toEqual(['hello', 'You said: hello']);
@@ -622,6 +624,8 @@ describe('models', () => {
 		await using screen = await talk();
 		await screen.waitForText(/\d mean/);
 		await screen.submit('/model /models/other.gguf');
+		await screen.waitForText('Keep the conversation?');
+		await screen.type('y');
 		await screen.waitForText(/vramble +other .* ready/);
 		await screen.waitForText('— mean');
 	});
@@ -639,6 +643,46 @@ describe('models', () => {
 		await screen.waitForText(/vramble +other .* ready/);
 		expect(screen.said).toEqual(said);
 		expect(screen.screen().includes('You said: hello')).toBe(said.length > 0);
+	});
+
+	test('/model with a path asks the same, once the file was found to be a model', async () => {
+		await using screen = await talk();
+		await screen.submit('/model /models/broken.gguf');
+		await screen.waitForText('broken.gguf is cut off. Download it again.');
+		await screen.submit('/model /models/other.gguf');
+		await screen.waitForText(/› \/models\/other\.gguf.*\n.*Keep the conversation\?/);
+		await screen.press('esc', 'esc');
+		await screen.waitForText(/vramble +big .* ready/);
+		await screen.submit('/model /models/other.gguf');
+		await screen.waitForText('Keep the conversation?');
+		await screen.type('n');
+		await screen.waitForText(/vramble +other .* ready/);
+		expect(screen.said).toEqual([]);
+	});
+
+	test.each(sizes)('%i x %i: a path that is no model is refused beside it, before anything is asked', async (columns, rows) => {
+		await using screen = await talk({columns, rows});
+		await screen.press('ctrlO');
+		await screen.waitForText(/▸ big .* loaded/);
+		await screen.paste('/models/broken.gguf');
+		await screen.waitForText('Enter opens the file /models/broken.gguf');
+		await screen.press('enter');
+		await screen.waitForText(/› \/models\/broken\.gguf.*\n.*broken\.gguf is cut off\. Download it again\./);
+		expect(screen.screen()).not.toContain('Keep the conversation?');
+		await screen.press('ctrlU', 'down', 'enter');
+		await screen.waitForText(/▸ other.*\n.*Keep the conversation\? {2}y keep {3}n new one {3}Esc back/);
+	});
+
+	test('Ctrl+D leaves, where nothing is typed', async () => {
+		await using screen = start({firstScreen: 'models'});
+		await screen.waitForText('▸ big');
+		await screen.type('o');
+		await screen.waitForText('▸ other');
+		await screen.press('ctrlD', 'backspace');
+		await screen.waitForText('▸ big');
+		expect(screen.left).toEqual([]);
+		await screen.press('ctrlD');
+		expect(screen.left).toEqual(['quit']);
 	});
 
 	test('Esc goes back from the question to the list, and from the list to the chat', async () => {

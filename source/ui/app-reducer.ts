@@ -1,3 +1,4 @@
+import type {ModelFacts} from '../engine/types.js';
 import {type SettingName, settingNames} from '../planner/settings.js';
 
 export type TunerMode = 'settings' | 'breakdown' | 'advice' | 'budget' | 'asking';
@@ -8,6 +9,8 @@ export type AppState = {
 	readonly screen: Screen;
 	/** What comes back when it is closed. */
 	readonly under: Screen;
+	/** The model that was named to be loaded, where there is a conversation to be asked about. */
+	readonly named: ModelFacts | undefined;
 	readonly focus: 'chat' | 'tuner';
 	/** The setting that the tuner's keys move. */
 	readonly selected: SettingName;
@@ -21,6 +24,7 @@ export type AppEvent =
 	| {readonly type: 'paneChanged'}
 	| {readonly type: 'settingChosen'; readonly by: 1 | -1}
 	| {readonly type: 'screenOpened'; readonly screen: 'models' | 'help'}
+	| {readonly type: 'modelNamed'; readonly model: ModelFacts}
 	| {readonly type: 'screenClosed'}
 	| {readonly type: 'modelChosen'}
 	| {readonly type: 'tunerTurned'; readonly to: TunerMode}
@@ -29,6 +33,7 @@ export type AppEvent =
 export const createAppState = (screen: AppState['screen']): AppState => ({
 	screen,
 	under: 'main',
+	named: undefined,
 	focus: 'chat',
 	selected: 'gpuLayers',
 	tuner: 'settings',
@@ -49,10 +54,12 @@ export const appReducer = (state: AppState, event: AppEvent): AppState => {
 			return event.screen === state.screen
 				? state
 				: {...state, screen: event.screen, under: state.screen === 'help' ? state.under : state.screen};
+		case 'modelNamed':
+			return {...state, screen: 'models', under: 'main', named: event.model};
 		case 'screenClosed':
-			return {...state, screen: state.screen === 'help' ? state.under : 'main', under: 'main'};
+			return {...state, screen: state.screen === 'help' ? state.under : 'main', under: 'main', named: undefined};
 		case 'modelChosen':
-			return {...state, screen: 'main', under: 'main', focus: 'chat'};
+			return {...state, screen: 'main', under: 'main', named: undefined, focus: 'chat'};
 		case 'tunerTurned':
 			return event.to === state.tuner ? state : {...state, tuner: event.to};
 		case 'armed':

@@ -77,3 +77,5 @@ export const chatKeys: ReadonlyArray<Binding<ScrollVerb>> = [
 
 export const verbOf = <Verb>(bindings: ReadonlyArray<Binding<Verb>>, input: string, key: Key): Verb | undefined =>
 	bindings.find(({matches}) => matches?.(input, key))?.does;
+
+export const quitHint = 'Ctrl+C again quits';

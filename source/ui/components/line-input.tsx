@@ -1,6 +1,6 @@
 import {useInput} from 'ink';
 import TextInput from 'ink-text-input';
-import {useRef} from 'react';
+import {useRef, useState} from 'react';
 import {drawable} from '../../lib/text.js';
 
 type LineInputProps = {
@@ -36,6 +36,8 @@ export const withoutGrapheme = (text: string, less: string): string => {
 /** A line of text. ink-text-input takes Ctrl+L for the letter l and half an emoji for a character, this does not; Ctrl+U empties it. */
 export const LineInput = ({onChange, ...props}: LineInputProps) => {
 	const seen = useRef<Seen>('text');
+	// The field moves its cursor for a letter that it did not get: a new one begins at the end.
+	const [field, setField] = useState(0);
 	return (
 		<>
 			<KeyWatch
@@ -45,9 +47,14 @@ export const LineInput = ({onChange, ...props}: LineInputProps) => {
 				onClear={props.focus === false ? undefined : () => onChange('')}
 			/>
 			<TextInput
+				key={field}
 				{...props}
 				onChange={value => {
-					if (seen.current === 'other') return;
+					if (seen.current === 'other') {
+						setField(field + 1);
+						return;
+					}
+
 					if (seen.current === 'deletion') {
 						onChange(withoutGrapheme(props.value, value));
 						return;

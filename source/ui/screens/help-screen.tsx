@@ -3,7 +3,7 @@ import {useState} from 'react';
 import {commands} from '../../chat/commands.js';
 import {unknown} from '../../lib/format.js';
 import {Pane} from '../components/pane.js';
-import {type Binding, chatKeys, globalKeys, tunerKeys} from '../keymap.js';
+import {type Binding, chatKeys, globalKeys, quitHint, tunerKeys} from '../keymap.js';
 import {type Glyphs, useTheme} from '../theme.js';
 
 type HelpScreenProps = {readonly width: number; readonly height: number; readonly isLeaving: boolean; readonly onClose: () => void};
@@ -57,13 +57,7 @@ export const HelpScreen = ({width, height, isLeaving, onClose}: HelpScreenProps)
 	usePaste(() => {});
 	const shown = Math.min(top, last);
 	return (
-		<Pane
-			title="Help"
-			hint={isLeaving ? 'Ctrl+C again quits' : last > 0 ? '↑↓ scroll   Esc back' : 'Esc back'}
-			isFocused
-			width={width}
-			height={height}
-		>
+		<Pane title="Help" hint={isLeaving ? quitHint : last > 0 ? '↑↓ scroll   Esc back' : 'Esc back'} isFocused width={width} height={height}>
 			{lines.slice(shown, shown + room).map(({id, title, keys, text}) => (
 				<Box key={id} height={1} overflow="hidden">
 					{title ? (

@@ -1,13 +1,14 @@
 import {Box, Text, useInput} from 'ink';
 import {isQueued} from '../../chat/chat-reducer.js';
 import {parseInput} from '../../chat/commands.js';
+import {describeError} from '../../engine/engine-errors.js';
 import type {ReadableStore, Store} from '../../lib/store.js';
 import type {AppEvent, AppState, TunerMode} from '../app-reducer.js';
 import {Editor} from '../components/editor.js';
 import type {EditorState} from '../components/editor-reducer.js';
 import type {ScrollEvent, ScrollState} from '../components/scroll-reducer.js';
 import {useEditor} from '../components/use-editor.js';
-import {globalKeys, type TunerVerb, tunerKeys, verbOf} from '../keymap.js';
+import {globalKeys, quitHint, type TunerVerb, tunerKeys, verbOf} from '../keymap.js';
 import {layoutOf} from '../layout.js';
 import {ChatPane} from '../panes/chat-pane.js';
 import {Footer, type Hint} from '../panes/footer.js';
@@ -55,6 +56,12 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 	const isIdle = phase.name === 'idle' || phase.name === 'failed';
 	const isBusy = phase.name !== 'ready' && !isIdle;
 
+	const openNamed = async (path: string) => {
+		if (chat.conversation().messages.length === 0) return services.open(path);
+		const model = await services.readModel(path).catch(error => chat.note(describeError(error), 'error'));
+		if (model) dispatch({type: 'modelNamed', model});
+	};
+
 	const submit = (text: string) => {
 		onScroll({type: 'wentToEnd'});
 		const parsed = parseInput(text.trim());
@@ -72,7 +79,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		const {name, argument} = parsed;
 		if (name === 'help' || name === 'quit') onCommand(name);
 		else if (name === 'model' && argument === '') onCommand(name);
-		else if (name === 'model') void services.open(argument);
+		else if (name === 'model') void openNamed(argument);
 		else if (name === 'clear') void chat.clear();
 		else if (name === 'undo') void chat.restore();
 		else if (name === 'retry') void chat.retry();
@@ -188,8 +195,6 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		</Box>
 	);
 };
-
-export const quitHint = 'Ctrl+C again quits';
 
 const messageFor = (armed: AppState['armed'], waiting: number, isIdle: boolean): string | undefined => {
 	if (armed === 'quit') return quitHint;
