@@ -1,8 +1,9 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import {GgmlType, GgufInsights, type Llama, readGgufFileInfo} from 'node-llama-cpp';
+import {GgmlType, type GgufFileInfo, GgufInsights, type Llama, readGgufFileInfo} from 'node-llama-cpp';
 import {EngineError} from './engine-errors.js';
 import type {LlamaLog} from './llama-log.js';
 import {flash, ggmlType} from './llama-words.js';
+import {type Placing, placementKey} from './native-hooks.js';
 import type {DryRun, MemorySplit, Settings} from './types.js';
 
 const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: number}): MemorySplit => ({
@@ -12,16 +13,41 @@ const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: 
 
 const logDelayMs = 50;
 
+/** The file that was last asked about. It keeps models without weights by their layers, so there is one for each placement. */
+type Asked = {readonly path: string; readonly info: Promise<GgufFileInfo>; readonly byPlacement: Map<string, Promise<GgufInsights>>};
+
+/** Placements whose models are kept: where somebody moves back and forth. Each takes as much as the vocabulary. */
+const mostPlacements = 3;
+
+/** An internal of node-llama-cpp; without it the garbage collector does it, later. */
+const forget = (insights: GgufInsights) => {
+	const {_simulationSession: session} = insights as {readonly _simulationSession?: {dispose?(): Promise<void>}};
+	void session?.dispose?.();
+};
+
 /** Asks llama.cpp what settings would take; answers are kept. */
-export const createDryRuns = (log: LlamaLog) => {
+export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 	const known = new Map<string, Promise<DryRun>>();
 	let last: Promise<unknown> = Promise.resolve();
-	/** The file that was last asked about. */
-	let file: {readonly path: string; readonly insights: Promise<GgufInsights>} | undefined;
+	let file: Asked | undefined;
+
+	const insightsFor = (llama: Llama, {info, byPlacement}: Asked, settings: Settings): Promise<GgufInsights> => {
+		const key = placementKey(settings);
+		const insights = byPlacement.get(key) ?? info.then(read => GgufInsights.from(read, llama));
+		byPlacement.delete(key);
+		byPlacement.set(key, insights);
+		const [oldest] = byPlacement;
+		if (oldest && byPlacement.size > mostPlacements) {
+			byPlacement.delete(oldest[0]);
+			void oldest[1].then(forget, () => {});
+		}
+
+		return insights;
+	};
 
 	const run = async (llama: Llama, path: string, settings: Settings): Promise<DryRun> => {
-		if (file?.path !== path) file = {path, insights: readGgufFileInfo(path).then(info => GgufInsights.from(info, llama))};
-		const insights = await file.insights.catch(error => {
+		if (file?.path !== path) file = {path, info: readGgufFileInfo(path), byPlacement: new Map()};
+		const insights = await insightsFor(llama, file, settings).catch(error => {
 			file = undefined;
 			throw error;
 		});
@@ -56,7 +82,7 @@ export const createDryRuns = (log: LlamaLog) => {
 			const earlier = known.get(key);
 			if (earlier) return earlier;
 			// One after the other: each reads what the log says while it runs.
-			const asked = last.then(() => run(llama, path, settings));
+			const asked = last.then(() => placed(settings, () => run(llama, path, settings)));
 			last = asked.catch(() => {});
 			known.set(key, asked);
 			asked.catch(() => known.delete(key));

@@ -3,15 +3,12 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {
 	type ChatHistoryItem,
 	GgmlType,
-	getLlama,
 	InsufficientMemoryError,
 	type Llama,
 	LlamaChatSession,
 	type LlamaContext,
 	type LlamaContextSequence,
-	LlamaLogLevel,
 	type LlamaModel,
-	NoBinaryFoundError,
 	type Token,
 } from 'node-llama-cpp';
 import {wantedContext} from '../planner/settings.js';
@@ -19,8 +16,9 @@ import {EngineError} from './engine-errors.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
+import {startLlama} from './llama-start.js';
 import {flash, ggmlType, must} from './llama-words.js';
-import {loadNativeHooks, verifyNativeHooks} from './native-hooks.js';
+import {createPlacing, type NativeHooks} from './native-hooks.js';
 import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling, WantedSettings} from './types.js';
 
 const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
@@ -32,13 +30,15 @@ const toHistory = (system: string | undefined, messages: readonly Message[]): Ch
 export const createLlamaEngine = (): Engine => {
 	const log = createLlamaLog();
 	let llama: Llama | undefined;
+	let hooks: NativeHooks = {off: 'llama.cpp is not loaded'};
 	let hasGpu = false;
 	let model: LlamaModel | undefined;
 	let context: LlamaContext | undefined;
 	let sequence: LlamaContextSequence | undefined;
 	let session: LlamaChatSession | undefined;
 	let history: ChatHistoryItem[] = [];
-	const dryRuns = createDryRuns(log);
+	const placed = createPlacing(() => hooks);
+	const dryRuns = createDryRuns(log, placed);
 
 	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {
 		if (error instanceof EngineError) return error;
@@ -184,36 +184,12 @@ export const createLlamaEngine = (): Engine => {
 
 	return {
 		async start({gpu}) {
-			const loadedHooks = loadNativeHooks(process.env.VRAMBLE_NATIVE);
 			try {
-				llama = await getLlama({
-					gpu: gpu === 'off' ? false : gpu,
-					build: 'never',
-					skipDownload: true,
-					progressLogs: false,
-					maxThreads: 0,
-					// The planner keeps its own margins: what it says fits is not to be refused (8 % of VRAM would be).
-					vramPadding: 0,
-					ramPadding: 0,
-					logLevel: LlamaLogLevel.info,
-					logger: log.logger,
-				});
+				({llama, hooks} = await startLlama(gpu, log));
 			} catch (error) {
-				if (error instanceof NoBinaryFoundError) {
-					throw new EngineError('no-backend', `llama.cpp has no ${gpu} backend that works on this machine.`, {
-						advice: 'Use --gpu auto or --gpu off.',
-						cause: error,
-					});
-				}
-
 				throw explain(error, 'llama.cpp could not be loaded.');
 			}
 
-			// A dry run would log errors only, and what llama.cpp says of its compute buffers is said nowhere else. An internal of node-llama-cpp:
-			// should it go, breakdowns lose the line between cache and buffers, no more.
-			Object.assign(llama, {_createLogLevelOverride: () => () => {}});
-
-			const hooks = verifyNativeHooks(loadedHooks);
 			const names = await llama.getGpuDeviceNames();
 			hasGpu = names.length > 0 && llama.gpu !== false;
 			return {backend: hasGpu ? (llama.gpu as Backend) : 'cpu', names, hooksOff: hooks.off};
@@ -223,18 +199,20 @@ export const createLlamaEngine = (): Engine => {
 			const running = must(llama, 'engine');
 			log.clear();
 			try {
-				model = await running.loadModel({
-					modelPath: path,
-					gpuLayers:
-						settings.gpuLayers === 'auto'
-							? {fitContext: {contextSize: wantedContext(settings.contextSize, undefined)}}
-							: settings.gpuLayers,
-					defaultContextFlashAttention: flash(settings),
-					useMmap: settings.mmap,
-					useMlock: settings.mlock,
-					loadSignal: signal,
-					onLoadProgress: progress => onEvent?.({progress}),
-				});
+				const load = () =>
+					running.loadModel({
+						modelPath: path,
+						gpuLayers:
+							settings.gpuLayers === 'auto'
+								? {fitContext: {contextSize: wantedContext(settings.contextSize, undefined)}}
+								: settings.gpuLayers,
+						defaultContextFlashAttention: flash(settings),
+						useMmap: settings.mmap,
+						useMlock: settings.mlock,
+						loadSignal: signal,
+						onLoadProgress: progress => onEvent?.({progress}),
+					});
+				model = await placed(settings, load);
 			} catch (error) {
 				throw explain(error, 'The model could not be loaded.', signal);
 			}
@@ -246,17 +224,21 @@ export const createLlamaEngine = (): Engine => {
 			const contextSize = wantedContext(settings.contextSize, loaded.trainContextSize);
 			const threads = settings.threads === 'auto' ? defaultThreads(loaded.llama.cpuMathCores) : settings.threads;
 			try {
-				await checkContext(loaded, settings, contextSize);
-				context = await loaded.createContext({
-					contextSize: typeof settings.contextSize === 'number' ? contextSize : {min: Math.min(512, contextSize), max: contextSize},
-					batchSize: Math.min(settings.batchSize, contextSize),
-					threads: {ideal: threads, min: threads},
-					flashAttention: flash(settings),
-					experimentalKvCacheKeyType: ggmlType(settings.cacheTypeK),
-					experimentalKvCacheValueType: ggmlType(settings.cacheTypeV),
-					failedCreationRemedy: typeof settings.contextSize === 'number' ? false : {},
-					createSignal: signal,
-				});
+				const create = async () => {
+					await checkContext(loaded, settings, contextSize);
+					return loaded.createContext({
+						contextSize: typeof settings.contextSize === 'number' ? contextSize : {min: Math.min(512, contextSize), max: contextSize},
+						batchSize: Math.min(settings.batchSize, contextSize),
+						threads: {ideal: threads, min: threads},
+						flashAttention: flash(settings),
+						experimentalKvCacheKeyType: ggmlType(settings.cacheTypeK),
+						experimentalKvCacheValueType: ggmlType(settings.cacheTypeV),
+						failedCreationRemedy: typeof settings.contextSize === 'number' ? false : {},
+						createSignal: signal,
+					});
+				};
+
+				context = await placed(settings, create);
 				sequence = context.getSequence();
 				session = new LlamaChatSession({contextSequence: sequence});
 				session.setChatHistory(history);

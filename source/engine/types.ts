@@ -29,6 +29,10 @@ export type Settings = {
 	readonly mmap: boolean;
 	/** The system may not take the weights out of RAM again. */
 	readonly mlock: boolean;
+	/** `PATTERN=CPU,…`: tensors that stay on the CPU although their layer is on the GPU (`--override-tensor`). */
+	readonly overrideTensor?: string | undefined;
+	/** false: the KV cache stays in RAM, and attention is computed there (`--no-kv-offload`). */
+	readonly kvOffload?: boolean | undefined;
 };
 
 /** What the engine is asked for: `auto` lets it choose; the answer says what it chose. The planner settles layers and context before. */

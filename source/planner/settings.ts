@@ -4,7 +4,7 @@ import {type CacheType, cacheTypeNames, type FlashAttention, type ModelFacts, ty
 export type ReloadStep = 'nothing' | 'context' | 'model';
 
 /** What decides where the weights are. */
-const placement = ['gpuLayers', 'cpuExpertLayers', 'mmap', 'mlock'] as const;
+const placement = ['gpuLayers', 'cpuExpertLayers', 'overrideTensor', 'mmap', 'mlock'] as const;
 
 export const needsReload = (loaded: WantedSettings, wanted: WantedSettings): boolean => placement.some(key => loaded[key] !== wanted[key]);
 
@@ -28,7 +28,8 @@ export const limitsOf = (model: ModelFacts, hasDevice: boolean, threads: number)
 	threads,
 });
 
-export type SettingName = keyof Settings;
+/** What can be moved; the others are set on the command line. */
+export type SettingName = Exclude<keyof Settings, 'overrideTensor' | 'kvOffload'>;
 
 /** In the order of the tuner's lines. */
 export const settingNames: readonly SettingName[] = [

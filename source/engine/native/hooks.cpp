@@ -243,7 +243,7 @@ std::string stringOf(napi_env env, napi_value value) {
 	return text;
 }
 
-/** `place(cpuTensors: string[], keyValueOnCpu: boolean)`: for the models and contexts that are made from now on. The patterns are ECMAScript's. */
+/** `place(cpuTensors: string[], keyValueOnCpu: boolean)`: for the models and contexts that are made from now on. llama.cpp reads the patterns with `std::regex`. */
 napi_value place(napi_env env, napi_callback_info info) {
 	napi_value arguments[2];
 	size_t count = 2;

@@ -1,0 +1,18 @@
+/** Letters and what patterns are made of, without counts (`{2}`): they can make `std::regex` give up. */
+const characters = /^[\w .^$|()[\]*+?\\:=!-]+$/;
+/** Groups, escapes and sets that only JavaScript knows, and sets that it takes for something else. */
+const unlike = /\(\?[^:=!]|\\[^dDwWsS.^$|()*+?\\]|\[\^?\]|\[[^\]]*\[/;
+
+/**
+Whether llama.cpp understands a pattern for names of tensors. It has to be known beforehand: `std::regex` throws over what is none, and inside of Node.js, which is
+compiled without exceptions and exports its own copy of that code, the process ends instead.
+*/
+export const isTensorPattern = (text: string): boolean => {
+	if (!characters.test(text) || unlike.test(text)) return false;
+	try {
+		new RegExp(text, 'u');
+		return true;
+	} catch {
+		return false;
+	}
+};
