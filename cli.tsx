@@ -286,6 +286,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 			firstScreen={options.model === undefined ? 'models' : 'main'}
 			onQuit={leave(0)}
 			onRedraw={() => redraw()}
+			onSuspend={outside.stopJob}
 		/>
 	);
 	const instance = render(tree, {

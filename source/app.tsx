@@ -1,4 +1,4 @@
-import {Box, Text, useInput, useWindowSize} from 'ink';
+import {Box, Text, useApp, useInput, useWindowSize} from 'ink';
 import {useCallback, useEffect, useReducer, useState} from 'react';
 import {createStore} from './lib/store.js';
 import type {Services} from './services.js';
@@ -22,13 +22,16 @@ type AppProps = {
 	readonly onQuit: () => void;
 	/** Draws the whole screen anew. */
 	readonly onRedraw: () => void;
+	/** Stops the program while the terminal is as it was before; undefined: nothing can. */
+	readonly onSuspend?: (() => Promise<void>) | undefined;
 };
 
 /** Two presses of a key within this time do more than one. */
 const armedMs = 2000;
 
-export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) => {
+export const App = ({services, theme, firstScreen, onQuit, onRedraw, onSuspend}: AppProps) => {
 	const {columns, rows} = useWindowSize();
+	const {suspendTerminal} = useApp();
 	// Not React's state: several keys can come before the next render, and each must see what the one before it did.
 	const [appStore] = useState(() => createStore(createAppState(firstScreen)));
 	const app = useStore(appStore, state => state);
@@ -54,6 +57,7 @@ export const App = ({services, theme, firstScreen, onQuit, onRedraw}: AppProps) 
 		else if (verb === 'models') dispatch({type: 'screenOpened', screen: 'models'});
 		else if (verb === 'help') dispatch({type: 'screenOpened', screen: 'help'});
 		else if (verb === 'redraw') onRedraw();
+		else if (verb === 'suspend' && onSuspend) void suspendTerminal(onSuspend);
 	});
 
 	const isLeaving = app.armed === 'quit';

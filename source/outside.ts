@@ -124,3 +124,16 @@ export const leave = async (disposed: Promise<unknown>, code: number): Promise<n
 	if (!isDone && process.platform !== 'win32') process.execve?.('/bin/sh', ['sh', '-c', `exit ${code}`]);
 	return process.exit(code);
 };
+
+/** A process group that no shell looks after is not stopped: then nothing ever wakes it. */
+const wakingMs = 100;
+
+/** Stops the whole job (npm and all), as a shell expects of Ctrl+Z; resolves when it goes on. undefined: there are no jobs here. */
+export const stopJob =
+	process.platform === 'win32'
+		? undefined
+		: async (): Promise<void> => {
+				process.kill(0, 'SIGTSTP');
+				await delay(wakingMs);
+				process.kill(process.pid, 'SIGWINCH'); // nobody tells a stopped program that its window has changed
+			};

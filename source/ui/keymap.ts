@@ -6,7 +6,17 @@ type Matches = (input: string, key: Key) => boolean;
 /** One line of the help, and what the handler looks for; a key without `does` is only explained here. */
 export type Binding<Verb> = {readonly keys: string; readonly text: string; readonly does?: Verb; readonly matches?: Matches};
 
-export type GlobalVerb = 'nextPane' | 'previousPane' | 'interrupt' | 'endOfInput' | 'models' | 'help' | 'redraw' | 'stop' | 'copy';
+export type GlobalVerb =
+	| 'nextPane'
+	| 'previousPane'
+	| 'interrupt'
+	| 'endOfInput'
+	| 'models'
+	| 'help'
+	| 'redraw'
+	| 'stop'
+	| 'copy'
+	| 'suspend';
 export type TunerVerb =
 	| Move
 	| 'previousSetting'
@@ -43,6 +53,7 @@ export const globalKeys: ReadonlyArray<Binding<GlobalVerb>> = [
 	{keys: 'Ctrl+Y', text: 'copy the last answer', does: 'copy', matches: ctrl('y')},
 	{keys: 'F1', text: 'this help', does: 'help', matches: isFunctionKey},
 	{keys: 'Ctrl+L', text: 'draw the screen anew', does: 'redraw', matches: ctrl('l')},
+	{keys: 'Ctrl+Z', text: 'back to the shell; fg returns', does: 'suspend', matches: ctrl('z')},
 ];
 
 export const tunerKeys: ReadonlyArray<Binding<TunerVerb>> = [
