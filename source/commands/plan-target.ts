@@ -63,7 +63,11 @@ export const targetsOf = (readings: Readings, speeds: Speeds | undefined, option
 	const sizes = vram.length === 0 ? [undefined] : vram;
 	return sizes.map(size => {
 		const hasOtherCard = size !== undefined;
-		const machine = {vram: described('vram', size, here.vram), ram: described('ram', ram, here.ram)};
+		const machine = {
+			vram: described('vram', size, here.vram),
+			ram: described('ram', ram, here.ram),
+			isUnified: hasOtherCard ? false : here.isUnified,
+		};
 		return {machine, speeds: speedsOf(speeds, options, hasOtherCard), isElsewhere: true, hasOtherCard};
 	});
 };

@@ -41,7 +41,7 @@ const speed = (bytesPerSecond: number | undefined): string =>
 /** What is planned for. */
 export const machineWords = ({target, device}: Report): readonly string[] => {
 	const {machine, speeds, isElsewhere} = target;
-	const {vram, ram} = machine;
+	const {vram, ram, isUnified} = machine;
 	if (isElsewhere) {
 		const card = vram ? `${memory(vram.totalBytes)} of VRAM${speed(speeds?.gpuBytesPerSecond)}` : 'no GPU';
 		const rest = ram ? `, ${memory(ram.totalBytes)} of RAM${speed(speeds?.cpuBytesPerSecond)}` : '';
@@ -52,6 +52,6 @@ export const machineWords = ({target, device}: Report): readonly string[] => {
 		vram
 			? `VRAM ${memoryWords(vram)}  (${backendNames[device.backend]}, ${device.names.map(name => name.replace(/ \(.*\)$/, '')).join(' + ')})`
 			: noGpu,
-		...(ram ? [`RAM  ${memoryWords(ram)}`] : []),
+		...(ram ? [`RAM  ${memoryWords(ram)}${isUnified ? ' (VRAM is a part of it)' : ''}`] : []),
 	];
 };

@@ -12,6 +12,7 @@ import {
 	type Token,
 } from 'node-llama-cpp';
 import {wantedContext} from '../planner/settings.js';
+import {deviceMemoryOf} from './device-memory.js';
 import {EngineError} from './engine-errors.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
@@ -61,7 +62,7 @@ export const createLlamaEngine = (): Engine => {
 		const running = must(llama, 'engine');
 		const [own, vram] = await Promise.all([running.getLlamaMemoryUsage(), running.getVramState()]);
 		return {
-			vram: vram.total > 0 ? {totalBytes: vram.total, usedBytes: vram.used} : undefined,
+			vram: deviceMemoryOf(vram, await running.getGpuDeviceNames()),
 			ownVramBytes: own.gpuVram,
 			ownRamBytes: own.cpuRam,
 		};

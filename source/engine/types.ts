@@ -68,10 +68,20 @@ export type ModelFacts = {
 	readonly weights: ModelWeights;
 };
 
+/** Of all devices that layers go to, summed: llama.cpp tells no more. `usedBytes` counts every program, as far as the driver tells. */
+export type DeviceMemory = {
+	readonly totalBytes: number;
+	readonly usedBytes: number;
+	/** How many there are; default: 1. */
+	readonly devices?: number;
+	/** It is a part of the RAM: integrated GPUs, Apple silicon. */
+	readonly isUnified?: boolean;
+};
+
 /** llama.cpp's own accounting of what this process holds, and what the device says of itself. */
 export type EngineMemory = {
-	/** undefined: no device. `usedBytes` counts every program, as far as the driver tells. */
-	readonly vram: {readonly totalBytes: number; readonly usedBytes: number} | undefined;
+	/** undefined: no device. */
+	readonly vram: DeviceMemory | undefined;
 	readonly ownVramBytes: number;
 	readonly ownRamBytes: number;
 };

@@ -7,7 +7,15 @@ export type Ram = {readonly totalBytes: number; readonly usedBytes: number; read
 export type Swap = {readonly totalBytes: number; readonly usedBytes: number};
 
 /** `usedBytes` counts every program, `ownBytes` what llama.cpp holds for us. */
-export type Vram = {readonly totalBytes: number; readonly usedBytes: number; readonly ownBytes: number};
+export type Vram = {
+	readonly totalBytes: number;
+	readonly usedBytes: number;
+	readonly ownBytes: number;
+	/** How many devices it is the sum of. */
+	readonly devices?: number | undefined;
+	/** Where VRAM is a part of the RAM: what llama.cpp holds for us on both sides. */
+	readonly unifiedOwnBytes?: number | undefined;
+};
 
 /** Resident memory of this process; the two kinds are known on Linux only. */
 export type ProcessMemory = {

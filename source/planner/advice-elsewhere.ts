@@ -49,7 +49,7 @@ const withSmallerModel = (scene: Scene): Found | undefined => {
 	const {plan, machine, weights, speeds, known} = scene;
 	const side = machine.vram ?? machine.ram;
 	if (!side || weights.parameters <= 0) return undefined;
-	const margin = machine.vram ? vramMarginBytes(side.totalBytes) : ramMarginBytes(side.totalBytes);
+	const margin = machine.vram ? vramMarginBytes(side) : ramMarginBytes(side);
 	const {context} = known.dryRun;
 	const room = limitBytes(side) - margin - context.vramBytes - context.ramBytes - plan.breakdown.vram.driver;
 	const now = plan.breakdown.vram.weights + plan.breakdown.ram.weights;
@@ -78,7 +78,8 @@ const withCard = (cardGib: number) => async (scene: Scene) => {
 	const {machine, ground, facts, plan, known, ask} = scene;
 	const totalBytes = cardGib * gib;
 	if (!machine.vram || totalBytes <= machine.vram.totalBytes * 1.1) return undefined;
-	const larger: Ground = {...ground, machine: {...machine, vram: {...machine.vram, totalBytes, budgetBytes: undefined}}};
+	const vram = {...machine.vram, totalBytes, budgetBytes: undefined, devices: 1};
+	const larger: Ground = {...ground, machine: {...machine, vram, isUnified: false}};
 	const next = await mostLayers(plan.settings, facts.layers, known, ask, larger);
 	return next && compare(scene, 'machine', `a GPU with ${cardGib} GB, as fast as this one`, next);
 };

@@ -4,14 +4,17 @@ import {memory as bytesText} from '../lib/format.js';
 import type {Machine, Plan} from './types.js';
 
 /** What was really taken beyond the budgets. `memory` counts what the driver holds for us. */
-export const breachesOf = ({ownVramBytes, ownRamBytes}: EngineMemory, {vram, ram}: Machine): readonly string[] => {
+export const breachesOf = ({ownVramBytes, ownRamBytes}: EngineMemory, {vram, ram, isUnified}: Machine): readonly string[] => {
 	const breach = (name: string, bytes: number, budgetBytes: number | undefined) =>
 		budgetBytes === undefined || bytes <= budgetBytes
 			? []
 			: [
 					`The ${name} budget is not kept: ${bytesText(bytes)} are taken, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
 				];
-	return [...breach('VRAM', ownVramBytes, vram?.budgetBytes), ...breach('RAM', ownRamBytes, ram?.budgetBytes)];
+	return [
+		...breach('VRAM', ownVramBytes, vram?.budgetBytes),
+		...breach('RAM', ownRamBytes + (isUnified ? ownVramBytes : 0), ram?.budgetBytes),
+	];
 };
 
 /**
@@ -19,7 +22,7 @@ Says no to what would not keep a budget.
 
 @throws EngineError
 */
-export const checkBudgets = ({vramBytes, ramBytes}: Plan, {vram, ram}: Machine): void => {
+export const checkBudgets = ({vramBytes, ramBytes}: Plan, {vram, ram, isUnified}: Machine): void => {
 	const check = (name: string, bytes: number, budgetBytes: number | undefined, advice: string) => {
 		if (budgetBytes === undefined || bytes <= budgetBytes) return;
 		throw new EngineError('out-of-memory', `These settings do not keep the ${name} budget.`, {
@@ -28,5 +31,10 @@ export const checkBudgets = ({vramBytes, ramBytes}: Plan, {vram, ram}: Machine):
 		});
 	};
 	check('VRAM', vramBytes, vram?.budgetBytes, 'Use fewer GPU layers, a smaller context, or a larger budget.');
-	check('RAM', ramBytes, ram?.budgetBytes, 'Use more GPU layers, a smaller context or file, or a larger budget.');
+	check(
+		'RAM',
+		ramBytes + (isUnified ? vramBytes : 0),
+		ram?.budgetBytes,
+		'Use more GPU layers, a smaller context or file, or a larger budget.',
+	);
 };

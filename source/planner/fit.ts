@@ -30,7 +30,7 @@ type Wishes = {
 /** What may be filled without a warning: all of a budget; without one the margin stays free. */
 const roomBytes = ({vram}: Machine): number => {
 	if (!vram) return 0;
-	return vram.budgetBytes === undefined ? limitBytes(vram) - vramMarginBytes(vram.totalBytes) : limitBytes(vram);
+	return vram.budgetBytes === undefined ? limitBytes(vram) - vramMarginBytes(vram) : limitBytes(vram);
 };
 
 /** More layers take less RAM, so it binds only where no number of layers helps. */
@@ -42,8 +42,11 @@ const guess = ({settings, layers, sizes, machine}: Wishes, none: Plan, all: Plan
 	const whole = placedBytes({...settings, gpuLayers: layers}, sizes).gpu;
 	const bytesAt = (gpuLayers: number) =>
 		none.vramBytes + (all.vramBytes - none.vramBytes) * (placedBytes({...settings, gpuLayers}, sizes).gpu / whole);
+	const {cache, compute} = none.breakdown.ram;
+	const ramRoom = machine.isUnified && machine.ram ? limitBytes(machine.ram) - cache - compute : Number.POSITIVE_INFINITY;
+	const room = Math.min(roomBytes(machine), ramRoom);
 	let best = 0;
-	while (best < layers - 1 && bytesAt(best + 1) <= roomBytes(machine)) best++;
+	while (best < layers - 1 && bytesAt(best + 1) <= room) best++;
 	return best;
 };
 
@@ -68,7 +71,10 @@ export const fitLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> 
 		next = await planAt(best + 1);
 	}
 
-	const bindingLimit: BindingLimit = {limit: 'VRAM', next: best + 1, missingBytes: Math.max(0, next.vramBytes - roomBytes(machine))};
+	const bindingLimit: BindingLimit =
+		next.vramVerdict === 'fits' && next.ramVerdict === 'does not fit'
+			? {limit: 'RAM', next: best + 1, missingBytes: Math.max(0, -(next.ramLeftBytes ?? 0))}
+			: {limit: 'VRAM', next: best + 1, missingBytes: Math.max(0, next.vramBytes - roomBytes(machine))};
 	return {plan, bindingLimit: ramLimit(plan) ?? bindingLimit};
 };
 

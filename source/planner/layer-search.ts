@@ -10,9 +10,9 @@ export type Ground = {
 	readonly driverBytes: number;
 };
 
-/** What others take comes and goes: without a budget the margin stays free; a budget is used up. */
-export const isFine = ({vramVerdict}: Plan, {vram}: Machine): boolean =>
-	vramVerdict === 'fits' || (vramVerdict === 'tight' && vram?.budgetBytes !== undefined);
+/** What others take comes and goes: without a budget the margin stays free; a budget is used up. Fewer layers help RAM only where VRAM is a part of it. */
+export const isFine = ({vramVerdict, ramVerdict}: Plan, {vram, isUnified}: Machine): boolean =>
+	(vramVerdict === 'fits' || (vramVerdict === 'tight' && vram?.budgetBytes !== undefined)) && !(isUnified && ramVerdict === 'does not fit');
 
 export const estimateAt = (settings: Settings, known: Known, ground: Ground): Plan => estimateOf({...ground, settings, known});
 

@@ -15,8 +15,11 @@ const toMemory = (totalBytes: number, otherBytes: number, budget: Size | undefin
 /** What there is to plan with, as it was read last. */
 export const machineOf = ({vram, ram, processMemory}: Readings, budgets: Budgets): Machine => {
 	const shares = ram && ramShares(ram, processMemory);
+	// Drivers differ in whether they count what an integrated GPU holds as the process's.
+	const ownRamBytes = Math.max(shares?.ownBytes ?? 0, vram?.unifiedOwnBytes ?? 0);
 	return {
-		vram: vram && toMemory(vram.totalBytes, vram.usedBytes - vram.ownBytes, budgets.vram),
-		ram: shares && toMemory(shares.totalBytes, shares.otherBytes, budgets.ram),
+		vram: vram && {...toMemory(vram.totalBytes, vram.usedBytes - vram.ownBytes, budgets.vram), devices: vram.devices},
+		ram: shares && toMemory(shares.totalBytes, shares.usedBytes - ownRamBytes, budgets.ram),
+		isUnified: vram?.unifiedOwnBytes !== undefined,
 	};
 };

@@ -7,12 +7,13 @@ const mib = 1024 ** 2;
 
 /**
 What should stay free on the device: a desktop's compositor and browsers come and go by some 200 MiB, drivers keep scratch memory that grows with the card,
-and with less than this Windows and Linux drivers begin to move memory to RAM, which costs more than a layer gains.
+and with less than this Windows and Linux drivers begin to move memory to RAM, which costs more than a layer gains. On each of several devices.
 */
-export const vramMarginBytes = (totalBytes: number): number => Math.max(256 * mib, 0.02 * totalBytes);
+export const vramMarginBytes = ({totalBytes, devices = 1}: Pick<Memory, 'totalBytes' | 'devices'>): number =>
+	Math.max(devices * 256 * mib, 0.02 * totalBytes);
 
 /** What should stay free in RAM: the kernel begins to drop file pages, mapped weights among them, before the last few percent are gone. */
-export const ramMarginBytes = (totalBytes: number): number => 0.05 * totalBytes;
+export const ramMarginBytes = ({totalBytes}: Pick<Memory, 'totalBytes'>): number => 0.05 * totalBytes;
 
 /** The most that vramble may take: the budget, and never what others hold. */
 export const limitBytes = ({totalBytes, otherBytes, budgetBytes}: Memory): number =>
@@ -35,7 +36,7 @@ export type PlanRequest = {
 /** Bytes that must be there, and those that may be read from the file again. */
 type Need = {readonly pinned: number; readonly mapped: number};
 
-const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (totalBytes: number) => number) => {
+const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (memory: Memory) => number) => {
 	if (!memory) return {verdict: 'fits' as const, left: undefined};
 	const limit = limitBytes(memory);
 	const left = limit - pinned - mapped;
@@ -44,7 +45,7 @@ const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (
 	const isOverBudget = memory.budgetBytes !== undefined && pinned + mapped > memory.budgetBytes;
 	if (pinned > limit || isOverBudget) return {verdict: 'does not fit' as const, left};
 	if (left < 0) return {verdict: 'paging' as const, left};
-	return {verdict: free < margin(memory.totalBytes) ? ('tight' as const) : ('fits' as const), left};
+	return {verdict: free < margin(memory) ? ('tight' as const) : ('fits' as const), left};
 };
 
 const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): Breakdown => {
@@ -67,7 +68,8 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes}
 	const vram = breakdownOf(dryRun, 'vramBytes', isOnDevice ? driverBytes : 0);
 	const ram = breakdownOf(dryRun, 'ramBytes', 0);
 	const isMapped = settings.mmap && !settings.mlock;
-	const ramNeed = isMapped ? {pinned: ram.cache + ram.compute, mapped: ram.weights} : {pinned: total(ram), mapped: 0};
+	const shared = machine.isUnified ? total(vram) : 0;
+	const ramNeed = isMapped ? {pinned: ram.cache + ram.compute + shared, mapped: ram.weights} : {pinned: total(ram) + shared, mapped: 0};
 	const onVram = verdictOn({pinned: total(vram), mapped: 0}, machine.vram, vramMarginBytes);
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);

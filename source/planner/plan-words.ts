@@ -50,8 +50,8 @@ const ordinal = (value: number): string => {
 export const layersText = (number: number): string => (number === 1 ? '1 layer' : `${number} layers`);
 
 /** Why a fit stopped where it did: "VRAM binds: 12 layers; the 13th needs 0.4 GiB more". */
-export const bindingText = ({settings, vramVerdict}: Plan, {limit, next, missingBytes}: BindingLimit): string => {
-	if (limit === 'RAM') return `${limit} binds: ${memory(missingBytes)} more of it would be needed`;
+export const bindingText = ({settings, vramVerdict, ramVerdict}: Plan, {limit, next, missingBytes}: BindingLimit): string => {
+	if (limit === 'RAM' && ramVerdict === 'does not fit') return `${limit} binds: ${memory(missingBytes)} more of it would be needed`;
 	if (vramVerdict === 'does not fit') return `${limit} binds: not even ${layersText(settings.gpuLayers)} fit`;
 	const missing = missingBytes > 0 ? `needs ${memory(missingBytes)} more` : 'would leave too little free';
 	return `${limit} binds: ${layersText(settings.gpuLayers)}; the ${ordinal(next)} ${missing}`;

@@ -28,6 +28,8 @@ export type ModelWeights = {
 export type Machine = {
 	readonly vram: Memory | undefined;
 	readonly ram: Memory | undefined;
+	/** The VRAM is a part of the RAM: what lies there is gone from both. */
+	readonly isUnified?: boolean | undefined;
 };
 
 export type Memory = {
@@ -36,6 +38,8 @@ export type Memory = {
 	readonly otherBytes: number;
 	/** The most that vramble may take of it itself; undefined: what others leave. */
 	readonly budgetBytes: number | undefined;
+	/** How many devices it is the sum of; default: 1. */
+	readonly devices?: number | undefined;
 };
 
 /** How fast this machine is, measured; undefined: not known yet. Bytes per second, milliseconds. */

@@ -32,6 +32,7 @@ describe('this machine', () => {
 				machine: {
 					vram: {totalBytes: 12 * gib, otherBytes: gib, budgetBytes: undefined},
 					ram: {totalBytes: 32 * gib, otherBytes: 4 * gib, budgetBytes: undefined},
+					isUnified: false,
 				},
 				speeds,
 				isElsewhere: false,

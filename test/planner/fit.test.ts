@@ -91,6 +91,27 @@ test('what is missing is what the next layer takes beyond the margin', async () 
 	expect(bindingLimit).toEqual({limit: 'VRAM', next: 4, missingBytes: (100 + 315 + 400 + 4 - 768) * mib});
 });
 
+test('where VRAM is a part of the RAM, both bind', async () => {
+	// Ten blocks of 1 GiB, on a GPU that may have all of 6 GiB of RAM, of which others hold 2.
+	const {wishes, planFor} = scene(
+		Array.from({length: 10}, () => 1024),
+		6,
+		undefined,
+		100,
+	);
+	const machine = {...wishes.machine, ram: {totalBytes: 6 * gib, otherBytes: 2 * gib, budgetBytes: undefined}, isUnified: true};
+	const onMachine = async (settings: Settings) => {
+		const {vramBytes} = await planFor(settings);
+		const dryRun = {exact: true, weights: {vramBytes, ramBytes: 0}, context: {vramBytes: 0, ramBytes: 0}, compute: undefined};
+		const weights = {sizes: wishes.sizes, activeExperts: 1, parameters: 1e9};
+		return planOf({settings, dryRun, weights, machine, speeds: undefined, driverBytes: 0});
+	};
+	const {plan, bindingLimit} = await fitLayers({...wishes, machine}, onMachine);
+	// The output and 3 blocks of 1.05 GiB take 3.35 GiB; a fourth does not leave 2 to the others.
+	expect([plan.settings.gpuLayers, plan.verdict]).toEqual([4, 'fits']);
+	expect(bindingLimit).toMatchObject({limit: 'RAM', next: 5});
+});
+
 test('rows: from none to all, the recommended one among them', () => {
 	expect(rowLayers(81, 12)).toEqual([0, 12, 14, 27, 41, 54, 68, 81]);
 	expect(rowLayers(81, 81)).toEqual([0, 14, 27, 41, 54, 68, 81]);

@@ -92,6 +92,9 @@ describe('verdicts', () => {
 		['copied weights larger than RAM', {gpuLayers: 0, mmap: false}, machine(undefined, 6 * gib), 'fits', 'does not fit'],
 		['locked weights larger than RAM', {gpuLayers: 0, mlock: true}, machine(undefined, 6 * gib), 'fits', 'does not fit'],
 		['a context larger than RAM', {gpuLayers: 0, contextSize: 131_072}, machine(undefined, 6 * gib), 'fits', 'does not fit'],
+		['half on a GPU that takes it from RAM', {gpuLayers: 5}, {...machine(12 * gib, 10 * gib), isUnified: true}, 'fits', 'fits'],
+		['VRAM that is RAM, and mapped weights beside it', {gpuLayers: 5}, {...machine(12 * gib, 8 * gib), isUnified: true}, 'fits', 'paging'],
+		['all on a GPU that takes it from RAM', {gpuLayers: 9}, {...machine(12 * gib, 8 * gib), isUnified: true}, 'fits', 'does not fit'],
 		['weights on the GPU do not count against RAM', {gpuLayers: 9}, machine(12 * gib, gib), 'fits', 'fits'],
 	])('%s', (_what, change, on, vram, ram) => {
 		const {vramVerdict, ramVerdict, verdict} = plan(change, on);
@@ -106,9 +109,10 @@ describe('verdicts', () => {
 	});
 
 	test('margins', () => {
-		expect(vramMarginBytes(8 * gib)).toBe(256 * mib);
-		expect(vramMarginBytes(80 * gib)).toBeCloseTo(1.6 * gib);
-		expect(ramMarginBytes(32 * gib)).toBeCloseTo(1.6 * gib);
+		expect(vramMarginBytes({totalBytes: 8 * gib})).toBe(256 * mib);
+		expect(vramMarginBytes({totalBytes: 80 * gib})).toBeCloseTo(1.6 * gib);
+		expect(vramMarginBytes({totalBytes: 16 * gib, devices: 2})).toBe(512 * mib);
+		expect(ramMarginBytes({totalBytes: 32 * gib})).toBeCloseTo(1.6 * gib);
 	});
 });
 

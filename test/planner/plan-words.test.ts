@@ -25,7 +25,12 @@ describe('what binds', () => {
 		['the next layer', bindingText(planAt(8), binding), 'VRAM binds: 12 layers; the 13th needs 410 MiB more'],
 		['the margin', bindingText(planAt(8), {...binding, missingBytes: 0}), 'VRAM binds: 12 layers; the 13th would leave too little free'],
 		['even without layers', bindingText(planAt(20, {gpuLayers: 0}), binding), 'VRAM binds: not even 0 layers fit'],
-		['RAM', bindingText(planAt(8), {...binding, limit: 'RAM'}), 'RAM binds: 410 MiB more of it would be needed'],
+		[
+			'RAM',
+			bindingText({...planAt(8), ramVerdict: 'does not fit'}, {...binding, limit: 'RAM'}),
+			'RAM binds: 410 MiB more of it would be needed',
+		],
+		['RAM that VRAM is a part of', bindingText(planAt(8), {...binding, limit: 'RAM'}), 'RAM binds: 12 layers; the 13th needs 410 MiB more'],
 		[
 			'the context',
 			contextBindingText({plan: planAt(8), bindingLimit: {...binding, next: 6144}, refused: undefined}),
