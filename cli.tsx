@@ -55,6 +55,7 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	const {checkModelFile} = await import('./source/models/model-file.js');
 	const {describeError} = await import('./source/engine/engine-errors.js');
 	const {createPlanner, createPorts, leave} = await import('./source/outside.js');
+	const {resolve} = await import('node:path');
 
 	const controller = new AbortController();
 	let engine: Engine | undefined;
@@ -77,7 +78,7 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 	const input = process.stdin.isTTY ? '' : await readInput(process.stdin, process.stderr);
 	const prompt = joinPrompt(input, options.prompt);
 	if (prompt === '') fail('there is nothing to answer: give a question with -p, or on standard input.', 2);
-	const path = options.model ?? guidePath;
+	const path = resolve(options.model ?? guidePath);
 	const model = await checkModelFile(path).catch(error => fail(describeError(error), 1));
 
 	const {createLlamaEngine} = await import('./source/engine/llama-engine.js');
@@ -172,6 +173,7 @@ const showBench = async (options: BenchOptions, guidePath: string): Promise<void
 		{cpus},
 		{resolve},
 		{bench},
+		{confirm},
 		{checkModelFile},
 		{describeError},
 		{askInProcess, createProcessEngine},
@@ -182,6 +184,7 @@ const showBench = async (options: BenchOptions, guidePath: string): Promise<void
 		import('node:os'),
 		import('node:path'),
 		import('./source/commands/bench.js'),
+		import('./source/commands/confirm.js'),
 		import('./source/models/model-file.js'),
 		import('./source/engine/engine-errors.js'),
 		import('./source/engine/process-engine.js'),
@@ -197,7 +200,7 @@ const showBench = async (options: BenchOptions, guidePath: string): Promise<void
 	const controller = new AbortController();
 	const {signal} = controller;
 	const engine = createProcessEngine(engineProcess);
-	const {settle} = outside.createPlanner({
+	const {settle, fits} = outside.createPlanner({
 		engine,
 		model,
 		budgets: options.budgets,
@@ -218,6 +221,9 @@ const showBench = async (options: BenchOptions, guidePath: string): Promise<void
 	running = bench({...options, ascii: options.ascii || !isUtf8(env, process.platform)}, model, {
 		engine,
 		settle,
+		fits,
+		confirm: process.stdin.isTTY && stderr.isTTY ? question => confirm(question, process.stdin, stderr, leave(130)) : undefined,
+		threads: ports.threads,
 		measurements: device => measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device),
 		cpu: cpus()[0]?.model.trim() ?? 'unknown',
 		stdout,

@@ -79,7 +79,16 @@ type ToPlan = {
 };
 
 /** The planner for one load without a screen, by the machine as it is now. */
-export const createPlanner = ({engine, model, budgets, ports, usesKept, askCarefully, say, signal}: ToPlan): Planner => {
+export const createPlanner = ({
+	engine,
+	model,
+	budgets,
+	ports,
+	usesKept,
+	askCarefully,
+	say,
+	signal,
+}: ToPlan): Planner & {readonly fits: (settings: Settings) => Promise<boolean>} => {
 	const loads = createLoadPlanner({
 		...ports,
 		engine,
@@ -97,6 +106,7 @@ export const createPlanner = ({engine, model, budgets, ports, usesKept, askCaref
 			if (contextLimit) say(contextLimit);
 			return settings;
 		},
+		fits: settings => loads.fits(model, settings),
 		async loaded() {
 			for (const breach of await loads.loaded()) say(breach);
 		},

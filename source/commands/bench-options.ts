@@ -1,5 +1,6 @@
 import type {WantedSettings} from '../engine/types.js';
-import {type BenchTest, benchSettings} from './bench-settings.js';
+import type {Tunable} from '../planner/tune.js';
+import {type BenchTest, benchSettings, tunableFlags} from './bench-settings.js';
 import {oneOf, text} from './flag-values.js';
 import {type FlagName, type GivenFlags, UsageError} from './flags.js';
 import {type CliOptions, toOptions} from './options.js';
@@ -16,7 +17,18 @@ export type BenchOptions = Pick<CliOptions, 'gpu' | 'budgets' | 'ascii'> & {
 	readonly tests: readonly BenchTest[];
 	readonly repetitions: number;
 	readonly format: (typeof formats)[number];
+	readonly tune: TuneOptions | undefined;
 };
+
+export type TuneOptions = {
+	/** What was given of what is searched: that list, or that one value, instead of all. */
+	readonly values: Readonly<Partial<Record<Tunable, readonly number[]>>>;
+	readonly yes: boolean;
+};
+
+const llamaBenchRuns = {prompt: 512, generation: 128, repetitions: 5};
+/** A search takes some twenty of them. */
+const shortRuns = {prompt: 512, generation: 64, repetitions: 3};
 
 /** More are a mistake: some minutes each. */
 const mostCombinations = 1000;
@@ -53,7 +65,24 @@ const withMmap = ({mmap, ...given}: GivenFlags): GivenFlags => {
 	return mmap === '0' ? {...given, 'no-mmap': true} : given;
 };
 
-const ownFlags = ['n-prompt', 'prompt', 'n-gen', 'predict', 'repetitions', 'output', 'json'] as const;
+const tuneOptions = (given: GivenFlags, shown: BenchOptions['shown'], combinations: readonly WantedSettings[]): TuneOptions => {
+	const [first] = combinations;
+	const values: Partial<Record<Tunable, readonly number[]>> = {};
+	for (const [setting, flag] of Object.entries(tunableFlags) as ReadonlyArray<readonly [Tunable, FlagName]>) {
+		const numbers = combinations.map(settings => settings[setting]).filter(value => typeof value === 'number');
+		if (shown.has(flag) && numbers.length > 0) values[setting] = [...new Set(numbers)].sort((a, b) => a - b);
+	}
+
+	const searched: ReadonlySet<string> = new Set(Object.keys(tunableFlags));
+	const fixed = (settings: WantedSettings) => JSON.stringify(Object.entries(settings).filter(([setting]) => !searched.has(setting)));
+	if (first && combinations.some(settings => fixed(settings) !== fixed(first))) {
+		throw new UsageError(`--tune searches ${Object.values(tunableFlags).join(', ')}; of the other settings it takes one value each.`);
+	}
+
+	return {values, yes: given.yes === true};
+};
+
+const ownFlags = ['tune', 'yes', 'n-prompt', 'prompt', 'n-gen', 'predict', 'repetitions', 'output', 'json'] as const;
 const ofAnswers = ['system', 'temp', 'top-k', 'top-p', 'min-p', 'seed'] as const;
 
 /**
@@ -80,14 +109,17 @@ export const toBenchOptions = (given: GivenFlags, positional: readonly string[])
 	const options = products.map(product => toOptions(withMmap(product), []));
 	const [first] = options;
 	if (!first) throw new UsageError('There is nothing to measure.');
-	const prompts = counts(given, ['n-prompt', 'prompt'], 512, 0).filter(tokens => tokens > 0);
-	const generations = counts(given, ['n-gen', 'predict'], 128, 0).filter(tokens => tokens > 0);
+	const usual = given.tune ? shortRuns : llamaBenchRuns;
+	const prompts = counts(given, ['n-prompt', 'prompt'], usual.prompt, 0).filter(tokens => tokens > 0);
+	const generations = counts(given, ['n-gen', 'predict'], usual.generation, 0).filter(tokens => tokens > 0);
+	if (given.tune && prompts.length + generations.length > 2) throw new UsageError('--tune takes one --n-prompt and one --n-gen.');
+	if (given.yes && !given.tune) throw new UsageError('--yes belongs to --tune.');
 	const tests = [
 		...prompts.map(promptTokens => ({promptTokens, generatedTokens: 0})),
 		...generations.map(generatedTokens => ({promptTokens: 0, generatedTokens})),
 	];
 	if (tests.length === 0) throw new UsageError('There is nothing to measure: --n-prompt and --n-gen are both 0.');
-	const [repetitions = 5, ...more] = counts(given, ['repetitions'], 5, 1);
+	const [repetitions = usual.repetitions, ...more] = counts(given, ['repetitions'], usual.repetitions, 1);
 	if (more.length > 0) throw new UsageError('--repetitions takes one number.');
 	if (given.json && given.output !== undefined) throw new UsageError('--json and --output: one of them, please.');
 	return {
@@ -100,6 +132,13 @@ export const toBenchOptions = (given: GivenFlags, positional: readonly string[])
 		shown,
 		tests,
 		repetitions,
+		tune: given.tune
+			? tuneOptions(
+					given,
+					shown,
+					options.map(({wanted}) => wanted),
+				)
+			: undefined,
 		format: given.json ? 'json' : (oneOf(given, 'output', formats) ?? 'md'),
 	};
 };

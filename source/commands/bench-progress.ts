@@ -6,7 +6,7 @@ import {createStatusLine, type Terminal} from './status-line.js';
 const leastIntervalMs = 100;
 
 /** One line on a terminal that says what is measured and how long all of it will take; nothing where there is no terminal. */
-export const createBenchProgress = (terminal: Terminal, total: number, now: () => number = () => performance.now()) => {
+export const createBenchProgress = (terminal: Terminal, total: number | undefined, now: () => number = () => performance.now()) => {
 	const remaining = createRemaining(now);
 	let done = 0;
 	let what = '';
@@ -20,11 +20,11 @@ export const createBenchProgress = (terminal: Terminal, total: number, now: () =
 			drawnAt = Number.NEGATIVE_INFINITY;
 		},
 		step(step: BenchStep, progress: number) {
-			const left = step === 'measuring' ? remaining((done + progress) / total) : undefined;
+			const left = total !== undefined && step === 'measuring' ? remaining((done + progress) / total) : undefined;
 			if (now() - drawnAt < leastIntervalMs) return;
 			drawnAt = now();
 			const time = left === undefined ? '' : `, about ${duration(left)} left`;
-			line.show(`${done + 1}/${total} ${what}: ${step} ${Math.floor(progress * 100)} %${time}`);
+			line.show(`${done + 1}${total === undefined ? '' : `/${total}`} ${what}: ${step} ${Math.floor(progress * 100)} %${time}`);
 		},
 		end() {
 			done++;

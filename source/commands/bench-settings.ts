@@ -1,4 +1,5 @@
 import type {WantedSettings} from '../engine/types.js';
+import type {Tunable} from '../planner/tune.js';
 import type {FlagName} from './flags.js';
 
 /** A setting that takes several values, with llama-bench's names and widths for it. */
@@ -30,6 +31,12 @@ export const benchSettings = [
 	{flag: 'mmap', field: 'load_mode', title: 'lm', width: -10, value: loadMode},
 	{flag: 'ctx-size', field: 'n_ctx', title: 'n_ctx', width: 7, value: ({contextSize}) => contextSize},
 ] as const satisfies readonly BenchSetting[];
+
+/** Flags of what is searched. */
+export const tunableFlags = {threads: 'threads', gpuLayers: 'gpu-layers', batchSize: 'batch-size'} as const satisfies Record<
+	Tunable,
+	FlagName
+>;
 
 /** `pp512`: that many tokens of a prompt; `tg128`: that many generated one after the other. */
 export type BenchTest = {readonly promptTokens: number; readonly generatedTokens: number};

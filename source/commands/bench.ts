@@ -1,92 +1,81 @@
 import type {Writable} from 'node:stream';
 import {describeError, type EngineError, isAborted, toEngineError} from '../engine/engine-errors.js';
 import type {ProcessEngine} from '../engine/process-engine.js';
-import type {Device, ModelFacts, WantedSettings} from '../engine/types.js';
+import type {Device, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {MeasurementStore} from '../planner/measurement-store.js';
 import type {Planner} from './answer-once.js';
 import type {BenchOptions} from './bench-options.js';
 import {inOrder} from './bench-order.js';
-import {benchPrinter} from './bench-output.js';
-import {createBenchProgress} from './bench-progress.js';
-import {type BenchRow, failedRow, tokensPerSecond} from './bench-rows.js';
-import {createBenchRunner} from './bench-runner.js';
-import {benchSettings, testName} from './bench-settings.js';
+import {createBenchSession} from './bench-session.js';
+import {open, tuneBench} from './bench-tune.js';
 
 export type BenchOutside = {
 	readonly engine: ProcessEngine;
 	/** Makes numbers of what was left open, within the budgets; asked while nothing is loaded. */
 	readonly settle: Planner['settle'];
+	/** Whether there is room in the VRAM; what is loaded counts as free. */
+	readonly fits: (settings: Settings) => Promise<boolean>;
 	/** Where speeds are kept for the tuner. */
 	readonly measurements: (device: Device) => MeasurementStore;
+	/** Asks a person; undefined: there is none. */
+	readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 	/** The processor's name. */
 	readonly cpu: string;
+	/** Threads that this machine can run at once. */
+	readonly threads: number;
 	readonly stdout: Writable;
 	readonly stderr: Writable & {readonly isTTY?: boolean; readonly columns?: number};
 	readonly signal: AbortSignal;
 };
 
-const settleFor = async (wanted: WantedSettings, model: ModelFacts, device: Device, {settle}: BenchOutside): Promise<WantedSettings> => {
+const settleFor = async (
+	wanted: WantedSettings,
+	model: ModelFacts,
+	device: Device,
+	settle: BenchOutside['settle'],
+): Promise<WantedSettings> => {
 	const settled = await settle(wanted, device);
 	const {gpuLayers} = settled;
 	if (device.backend === 'cpu') return {...settled, gpuLayers: 0};
 	return {...settled, gpuLayers: gpuLayers === 'auto' ? 'auto' : Math.min(gpuLayers, model.layers)};
 };
 
-const describe = (settings: WantedSettings, shown: BenchOptions['shown']): string =>
-	benchSettings
-		.filter(({flag}) => shown.has(flag))
-		.map(({title, value}) => `${title} ${value(settings)}`)
-		.join(', ');
+const benchAll = async (options: BenchOptions, model: ModelFacts, device: Device, outside: BenchOutside): Promise<number> => {
+	const {combinations, tests} = options;
+	const {settle, signal} = outside;
+	const refused = new Map<WantedSettings, EngineError>();
+	const settled: WantedSettings[] = [];
+	for (const wanted of combinations) {
+		const settings = await settleFor(wanted, model, device, settle).catch(error => {
+			if (signal.aborted || isAborted(error)) throw error;
+			refused.set(wanted, toEngineError(error));
+			return wanted;
+		});
+		settled.push(settings);
+	}
+
+	const ordered = inOrder(settled);
+	const session = createBenchSession({options, model, device, outside, total: ordered.length * tests.length});
+	try {
+		for (const settings of ordered) {
+			for (const test of tests) await session.measure(settings, test, refused.get(settings));
+		}
+	} finally {
+		session.close();
+	}
+
+	return session.rows.some(({failure}) => failure === undefined) ? 0 : 1;
+};
 
 /** Measures prompt and generation speed of settings by real runs. Resolves with the exit code. */
 export const bench = async (options: BenchOptions, model: ModelFacts, outside: BenchOutside): Promise<number> => {
-	const {engine, cpu, stdout, stderr, signal} = outside;
-	const {tests, repetitions, shown} = options;
+	const {engine, settle, stderr, signal} = outside;
+	const [first] = options.combinations;
 	try {
 		const device = await engine.start({gpu: options.gpu});
-		const settled: WantedSettings[] = [];
-		const refused = new Map<WantedSettings, EngineError>();
-		for (const wanted of options.combinations) {
-			const settings = await settleFor(wanted, model, device, outside).catch(error => {
-				if (signal.aborted || isAborted(error)) throw error;
-				refused.set(wanted, toEngineError(error));
-				return wanted;
-			});
-			settled.push(settings);
-		}
-
-		const combinations = inOrder(settled);
-		const progress = createBenchProgress(stderr, combinations.length * tests.length);
-		const runner = createBenchRunner({engine, path: model.path, signal, onStep: progress.step});
-		const printer = benchPrinter({model, device, cpu}, options);
-		const store = outside.measurements(device);
-		const keep = async (row: BenchRow) => {
-			const speed = tokensPerSecond(row)?.mean;
-			if (row.got)
-				await store.add(model, {settings: row.got, [row.test.promptTokens > 0 ? 'promptTokensPerSecond' : 'tokensPerSecond']: speed});
-		};
-		const rows: BenchRow[] = [];
-		stdout.write(printer.begin());
-		try {
-			for (const settings of combinations) {
-				for (const test of tests) {
-					const name = [describe(settings, shown), testName(test)].filter(Boolean).join(', ');
-					progress.begin(name);
-					const failure = refused.get(settings);
-					const row = failure ? failedRow(settings, test, failure) : await runner.run(settings, test, repetitions);
-					progress.end();
-					rows.push(row);
-					stdout.write(printer.row(row));
-					await keep(row);
-					if (row.failure) stderr.write(`vramble: ${name}: ${describeError(row.failure)}\n`);
-				}
-			}
-		} finally {
-			progress.clear();
-			stdout.write(printer.end());
-		}
-
-		return rows.some(({failure}) => failure === undefined) ? 0 : 1;
+		if (!options.tune || !first) return await benchAll(options, model, device, outside);
+		const start = await settleFor(open(first, options.tune), model, device, settle);
+		return await tuneBench({options, tune: options.tune, start, model, device, outside});
 	} catch (error) {
 		if (signal.aborted || isAborted(error)) return 130;
 		stderr.write(`vramble: ${describeError(error)}\n`);

@@ -74,8 +74,20 @@ const checkCommand = (command: CliOptions['command'], given: GivenFlags) => {
 	if (given.json && given['print-command']) throw new UsageError('--json and --print-command: one of them, please.');
 };
 
-/** Whatever else is given is about settings. */
-const besideSettings: readonly FlagName[] = ['system', 'prompt', 'predict', 'temp', 'top-k', 'top-p', 'min-p', 'seed', 'json', 'ascii'];
+/** Whatever else is given is about settings. What was kept belongs to the devices that llama.cpp sees, so the backend is not. */
+const besideSettings: readonly FlagName[] = [
+	'gpu',
+	'system',
+	'prompt',
+	'predict',
+	'temp',
+	'top-k',
+	'top-p',
+	'min-p',
+	'seed',
+	'json',
+	'ascii',
+];
 
 /** The largest context that a llama.cpp parameter (32 bits) can hold. */
 const largestContext = 2 ** 31 - 1;

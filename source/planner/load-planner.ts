@@ -6,7 +6,9 @@ import {type CalibrationFile, type CalibrationStore, calibrationsOf, type Machin
 import {createDryRun, vet} from './careful.js';
 import {createDriverKeeper} from './driver-keeper.js';
 import {keptOr} from './kept.js';
+import {isFine} from './layer-search.js';
 import {type Budgets, machineOf} from './machine.js';
+import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {type Settled, settle} from './settle.js';
 import type {Machine, Plan} from './types.js';
@@ -77,6 +79,13 @@ export const createLoadPlanner = ({engine, readRam, calibration, budgets, askCar
 				askCarefully: tried => askCarefully(model.path, tried),
 				signal,
 			});
+		},
+		/** Whether there is room in the VRAM as it is now; what we hold of it counts as free. */
+		async fits(model: ModelFacts, settings: Settings): Promise<boolean> {
+			const machine = await readMachine();
+			const said = await dryRun(model, settings);
+			const planned = planOf({settings, dryRun: said, weights: model.weights, machine, speeds: undefined, driverBytes: driver.bytes()});
+			return isFine(planned, machine);
 		},
 		/** @throws EngineError where a change would not keep the budgets, or the engine would not survive it */
 		async check(model: ModelFacts, settings: Settings, planFor: (model: ModelFacts, settings: Settings) => Promise<Plan>): Promise<void> {

@@ -72,6 +72,15 @@ test.each([
 	expect(read(...argv).format).toBe(format);
 });
 
+test('--tune: shorter runs; what is given restricts the search', () => {
+	expect(read('--tune')).toMatchObject({tests: [pp(512), tg(64)], repetitions: 3, tune: {values: {}, yes: false}});
+	expect(read('--tune', '-y', '-t', '4,2', '-b', '256', '-ngl', 'auto', '-c', '4096').tune).toEqual({
+		values: {threads: [2, 4], batchSize: [256]},
+		yes: true,
+	});
+	expect(read('-t', '1,2').tune).toBeUndefined();
+});
+
 describe('wrong usage', () => {
 	test.each([
 		[['-p', 'hello'], /--n-prompt takes whole numbers of at least 0, .*not "hello"/],
@@ -87,6 +96,9 @@ describe('wrong usage', () => {
 		[['-c', '0-10+0'], /has no end/],
 		[['-t', '1-100', '-b', '1-100'], /combinations/],
 		[['-mmp', '2'], /--mmap takes 0, 1 or 0,1, not "2"/],
+		[['--tune', '-c', '512,1024'], /--tune searches threads, gpu-layers, batch-size; of the other settings it takes one value each/],
+		[['--tune', '-p', '1,2'], /--tune takes one --n-prompt and one --n-gen/],
+		[['--yes'], /--yes belongs to --tune/],
 		[['--temp', '0'], /--temp is about answers/],
 		[['--print-command'], /belongs to vramble plan/],
 		[['a.gguf', 'b.gguf'], /One model at a time: what is "b\.gguf"/],

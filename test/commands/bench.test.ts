@@ -1,5 +1,5 @@
 import {PassThrough} from 'node:stream';
-import {expect, test} from 'vitest';
+import {describe, expect, test} from 'vitest';
 import {bench} from '../../source/commands/bench.js';
 import {toBenchOptions} from '../../source/commands/bench-options.js';
 import {readArguments} from '../../source/commands/flags.js';
@@ -18,7 +18,10 @@ const collect = (isTTY = false) => {
 	return {stream, text: () => text};
 };
 
-const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine>, isTTY = false) => {
+/** `says`: what is answered to a question; undefined: nobody is there. */
+type Person = {readonly isTTY?: boolean; readonly says?: boolean};
+
+const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine>, {isTTY = false, says}: Person = {}) => {
 	const file = createFakeFile();
 	const [stdout, stderr] = [collect(), collect(isTTY)];
 	const controller = new AbortController();
@@ -34,6 +37,9 @@ const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine
 				contextSize: typeof contextSize === 'number' ? contextSize : 8192,
 			};
 		},
+		fits: async ({gpuLayers}) => gpuLayers <= 20,
+		confirm: says === undefined ? undefined : async question => stderr.stream.write(question) && says,
+		threads: 8,
 		measurements: () => createMeasurementStore(file, 'here'),
 		cpu: 'Some CPU',
 		stdout: stdout.stream,
@@ -43,9 +49,9 @@ const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine
 	return {code, stdout, stderr, kept: () => createMeasurementStore(file, 'here').read(bigModel), interrupt: () => controller.abort()};
 };
 
-const run = async (argv: readonly string[], fakeOptions?: Parameters<typeof createFakeEngine>[0], isTTY = false) => {
+const run = async (argv: readonly string[], fakeOptions?: Parameters<typeof createFakeEngine>[0], person?: Person) => {
 	const fake = createFakeEngine(fakeOptions);
-	const {code, stdout, stderr, kept} = start(argv, fake, isTTY);
+	const {code, stdout, stderr, kept} = start(argv, fake, person);
 	return {...fake, kept, code: await code, stdout: stdout.text(), stderr: stderr.text()};
 };
 
@@ -151,7 +157,7 @@ test('interrupted: 130, what was measured is printed, JSON is whole', async () =
 });
 
 test('progress on a terminal: what is measured, erased at the end', async () => {
-	const {stderr} = await run(['-t', '1,2', '-p', '0', '-r', '1'], undefined, true);
+	const {stderr} = await run(['-t', '1,2', '-p', '0', '-r', '1'], undefined, {isTTY: true});
 	const erase = '\r\u001B[K';
 	const [before, ...lines] = stderr.split(erase);
 	expect([before, lines.at(-1)]).toEqual(['', '']);
@@ -174,4 +180,79 @@ test('speeds are kept with the settings that were really got', async () => {
 test('what failed is not kept', async () => {
 	const {kept} = await run(['-r', '1'], {refuse: verb => (verb === 'measure' ? 'out-of-memory' : undefined)});
 	expect(await kept()).toEqual({measured: [], kept: undefined});
+});
+
+describe('--tune', () => {
+	/** Two threads and ten layers are best, and large batches. */
+	const measured: NonNullable<Parameters<typeof createFakeEngine>[0]>['measured'] = ({promptTokens, generatedTokens, settings}) => ({
+		promptMs: (promptTokens / settings.batchSize) * 1000,
+		generationMs: generatedTokens * (10 + Math.abs(settings.threads - 2) + Math.abs(settings.gpuLayers - 10)),
+	});
+	const best = {...baseSettings, gpuLayers: 10, threads: 2, batchSize: 2048, contextSize: 8192};
+
+	test('finds the best, says what it gains, and asks', async () => {
+		const {code, stdout, stderr, kept} = await run(['--tune'], {measured}, {says: true});
+		expect(code).toBe(0);
+		expect(stdout).toContain(
+			[
+				'',
+				'Fastest: --gpu-layers 10 --threads 2 --batch-size 2048',
+				"pp512 2048 tok/s (512 with the planner's choice), tg64 100 tok/s (40.0 with the planner's choice)",
+				'',
+			].join('\n'),
+		);
+		expect(stderr).toBe('Open this model with these settings from now on? [y/N] vramble: kept; flags about settings still win.\n');
+		expect((await kept()).kept).toEqual(best);
+		expect((await kept()).measured.at(-1)).toMatchObject({settings: {gpuLayers: 10}});
+	});
+
+	test.each([
+		[['--tune'], {says: false}, undefined, /now on\? \[y\/N\] $/],
+		[['--tune'], {}, undefined, /^vramble: not kept; --yes keeps them/],
+		[['--tune', '--yes'], {}, best, /^vramble: kept/],
+	] as const)('%j, %j', async (argv, person, expected, said) => {
+		const {code, stderr, kept} = await run(argv, {measured}, person);
+		expect(code).toBe(0);
+		expect(stderr).toMatch(said);
+		expect((await kept()).kept).toEqual(expected);
+	});
+
+	test('only what was given: a list is searched, one value stays', async () => {
+		const {stdout, measurements} = await run(['--tune', '-t', '3', '-ngl', '10,12', '-p', '0', '-n', '8', '-r', '1'], {measured});
+		expect(stdout).toContain('Fastest: --gpu-layers 10 --threads 3 --batch-size 512');
+		expect(measurements.filter(([, tokens]) => tokens === 8)).toHaveLength(2);
+	});
+
+	test.each([
+		[['-ngl', '0,8,16,24'], {gpuLayers: 16}],
+		[['-t', '2,4'], {threads: 4}],
+		[['-b', '64,1024'], {batchSize: 64}],
+		[['-ngl', '3'], {gpuLayers: 3}],
+	] as const)('%j begins with what is closest to the planner', async (argv, expected) => {
+		let first: unknown;
+		await run(['--tune', '-p', '0', '-r', '1', ...argv], {
+			measured({settings}) {
+				first ??= settings;
+				return {promptMs: 1, generationMs: 1};
+			},
+		});
+		expect(first).toMatchObject(expected);
+	});
+
+	test('the planner was right', async () => {
+		const {stdout} = await run(['--tune', '-n', '0', '-r', '1']);
+		expect(stdout).toMatch(/\nFastest: --gpu-layers 20 --threads 7 --batch-size 512, the planner's choice\npp512 1000 tok\/s\n$/);
+	});
+
+	test('JSON stays JSON', async () => {
+		const {stdout, stderr} = await run(['--tune', '--json'], {measured});
+		expect(JSON.parse(stdout).length).toBeGreaterThan(5);
+		expect(stderr).toMatch(/^Fastest: --gpu-layers 10/);
+	});
+
+	test('nothing works: 1, and nobody is asked', async () => {
+		const {code, stderr} = await run(['--tune'], {refuse: verb => (verb === 'loadModel' ? 'out-of-memory' : undefined)}, {says: true});
+		expect(code).toBe(1);
+		expect(stderr).not.toContain('from now on');
+	});
 });

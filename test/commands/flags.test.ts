@@ -221,3 +221,14 @@ test('the help lists every flag with its short name, and the exit codes', () => 
 
 	expect(help).toContain('Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted.');
 });
+
+test.each([
+	[[], true],
+	[['--gpu', 'off', '-p', 'hi', '-n', '5', '--temp', '0', '--json'], true],
+	[['-t', '2'], false],
+	[['-ngl', 'auto'], false],
+	[['--vram', '8G'], false],
+	[['--no-mmap'], false],
+])('%j: settings that were kept are used: %s', (argv, usesKept) => {
+	expect(read(...argv).usesKept).toBe(usesKept);
+});

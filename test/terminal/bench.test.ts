@@ -67,6 +67,20 @@ test('interrupted: 130, and what was measured is there', async () => {
 	expect(JSON.parse(stdout)).toMatchObject([{n_prompt: 8}]);
 });
 
+test('what --tune has found and kept is what the model is opened with, unless flags say otherwise', async () => {
+	const tuned = await runProgram(home, ['bench', '--tune', '--yes', '-p', '0', '-n', '4', '-r', '1', '-t', '1', '-b', '64']);
+	expect(tuned).toMatchObject({
+		code: 0,
+		stdout: expect.stringMatching(/\nFastest: --gpu-layers 0 --threads 1 --batch-size 64, the planner's choice\n/),
+	});
+	const settings = async (args: readonly string[]) => {
+		const {stdout} = await runProgram(home, [guidePath, '-p', 'hello', '-n', '1', '--json', ...args]);
+		return JSON.parse(stdout).settings.batchSize as number;
+	};
+	expect(await settings([])).toBe(64);
+	expect(await settings(['-c', '1024'])).toBe(512);
+});
+
 test('its own help, and its own words on wrong usage', async () => {
 	const help = await runProgram(home, ['bench', '--help']);
 	expect(help).toMatchObject({code: 0, stderr: '', stdout: expect.stringContaining('--repetitions N')});

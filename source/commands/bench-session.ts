@@ -1,0 +1,63 @@
+import {describeError, type EngineError} from '../engine/engine-errors.js';
+import type {Device, ModelFacts, WantedSettings} from '../engine/types.js';
+import type {BenchOutside} from './bench.js';
+import type {BenchOptions} from './bench-options.js';
+import {benchPrinter} from './bench-output.js';
+import {createBenchProgress} from './bench-progress.js';
+import {type BenchRow, failedRow, tokensPerSecond} from './bench-rows.js';
+import {createBenchRunner} from './bench-runner.js';
+import {type BenchTest, benchSettings, testName} from './bench-settings.js';
+
+const describe = (settings: WantedSettings, shown: BenchOptions['shown']): string =>
+	benchSettings
+		.filter(({flag}) => shown.has(flag))
+		.map(({title, value}) => `${title} ${value(settings)}`)
+		.join(', ');
+
+type Scene = {
+	readonly options: Pick<BenchOptions, 'shown' | 'format' | 'ascii' | 'repetitions'>;
+	readonly model: ModelFacts;
+	readonly device: Device;
+	readonly outside: BenchOutside;
+	/** How many tests there will be; undefined: nobody knows. */
+	readonly total: number | undefined;
+};
+
+/** Measures, says what is under way, prints each row and keeps it. */
+export const createBenchSession = ({options, model, device, outside, total}: Scene) => {
+	const {engine, cpu, stdout, stderr, signal} = outside;
+	const progress = createBenchProgress(stderr, total);
+	const runner = createBenchRunner({engine, path: model.path, signal, onStep: progress.step});
+	const printer = benchPrinter({model, device, cpu}, options);
+	const store = outside.measurements(device);
+	const rows: BenchRow[] = [];
+
+	const keep = async (row: BenchRow) => {
+		const speed = row.test.promptTokens > 0 ? 'promptTokensPerSecond' : 'tokensPerSecond';
+		if (row.got) await store.add(model, {settings: row.got, [speed]: tokensPerSecond(row)?.mean});
+	};
+
+	stdout.write(printer.begin());
+	return {
+		store,
+		rows: rows as readonly BenchRow[],
+		/** With a failure that is known before: only its row. */
+		async measure(settings: WantedSettings, test: BenchTest, failure?: EngineError): Promise<BenchRow> {
+			const name = [describe(settings, options.shown), testName(test)].filter(Boolean).join(', ');
+			progress.begin(name);
+			const row = failure ? failedRow(settings, test, failure) : await runner.run(settings, test, options.repetitions);
+			progress.end();
+			rows.push(row);
+			stdout.write(printer.row(row));
+			if (row.failure) stderr.write(`vramble: ${name}: ${describeError(row.failure)}\n`);
+			await keep(row);
+			return row;
+		},
+		close() {
+			progress.clear();
+			stdout.write(printer.end());
+		},
+	};
+};
+
+export type BenchSession = ReturnType<typeof createBenchSession>;
