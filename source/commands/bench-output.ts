@@ -24,10 +24,12 @@ const sizeText = (bytes: number): string =>
 const parametersText = (parameters: number): string =>
 	parameters < 1e9 ? `${(parameters / 1e6).toFixed(2)} M` : `${(parameters / 1e9).toFixed(2)} B`;
 
+export const failureText = ({failure}: BenchRow): string => (failure?.code === 'out-of-memory' ? 'out of memory' : 'failed');
+
 const speedText = (row: BenchRow, plusMinus: string): string => {
 	const speed = tokensPerSecond(row);
 	if (speed) return `${speed.mean.toFixed(2)} ${plusMinus} ${speed.deviation.toFixed(2)}`;
-	return row.failure?.code === 'out-of-memory' ? 'out of memory' : 'failed';
+	return failureText(row);
 };
 
 type Column = {readonly title: string; readonly width: number; readonly value: (row: BenchRow) => string};

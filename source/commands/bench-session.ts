@@ -6,13 +6,7 @@ import {benchPrinter} from './bench-output.js';
 import {createBenchProgress} from './bench-progress.js';
 import {type BenchRow, failedRow, tokensPerSecond} from './bench-rows.js';
 import {createBenchRunner} from './bench-runner.js';
-import {type BenchTest, benchSettings, testName} from './bench-settings.js';
-
-const describe = (settings: WantedSettings, shown: BenchOptions['shown']): string =>
-	benchSettings
-		.filter(({flag}) => shown.has(flag))
-		.map(({title, value}) => `${title} ${value(settings)}`)
-		.join(', ');
+import {type BenchTest, describeSettings, testName} from './bench-settings.js';
 
 type Scene = {
 	readonly options: Pick<BenchOptions, 'shown' | 'format' | 'ascii' | 'repetitions'>;
@@ -43,7 +37,7 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 		rows: rows as readonly BenchRow[],
 		/** With a failure that is known before: only its row. */
 		async measure(settings: WantedSettings, test: BenchTest, failure?: EngineError): Promise<BenchRow> {
-			const name = [describe(settings, options.shown), testName(test)].filter(Boolean).join(', ');
+			const name = [describeSettings(settings, options.shown), testName(test)].filter(Boolean).join(', ');
 			progress.begin(name);
 			const row = failure ? failedRow(settings, test, failure) : await runner.run(settings, test, options.repetitions);
 			progress.end();

@@ -43,3 +43,10 @@ export type BenchTest = {readonly promptTokens: number; readonly generatedTokens
 
 export const testName = ({promptTokens, generatedTokens}: BenchTest): string =>
 	promptTokens > 0 ? `pp${promptTokens}` : `tg${generatedTokens}`;
+
+/** `ngl 8, threads 2`. */
+export const describeSettings = (settings: WantedSettings, shown: ReadonlySet<FlagName>): string =>
+	benchSettings
+		.filter(({flag}) => shown.has(flag))
+		.map(({title, value}) => `${title} ${value(settings)}`)
+		.join(', ');

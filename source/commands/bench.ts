@@ -4,6 +4,7 @@ import type {ProcessEngine} from '../engine/process-engine.js';
 import type {Device, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {MeasurementStore} from '../planner/measurement-store.js';
 import type {Planner} from './answer-once.js';
+import {layerCharts} from './bench-chart.js';
 import type {BenchOptions} from './bench-options.js';
 import {inOrder} from './bench-order.js';
 import {createBenchSession} from './bench-session.js';
@@ -23,7 +24,7 @@ export type BenchOutside = {
 	readonly cpu: string;
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
-	readonly stdout: Writable;
+	readonly stdout: Writable & {readonly isTTY?: boolean; readonly columns?: number};
 	readonly stderr: Writable & {readonly isTTY?: boolean; readonly columns?: number};
 	readonly signal: AbortSignal;
 };
@@ -42,7 +43,7 @@ const settleFor = async (
 
 const benchAll = async (options: BenchOptions, model: ModelFacts, device: Device, outside: BenchOutside): Promise<number> => {
 	const {combinations, tests} = options;
-	const {settle, signal} = outside;
+	const {settle, stdout, signal} = outside;
 	const refused = new Map<WantedSettings, EngineError>();
 	const settled: WantedSettings[] = [];
 	for (const wanted of combinations) {
@@ -64,6 +65,7 @@ const benchAll = async (options: BenchOptions, model: ModelFacts, device: Device
 		session.close();
 	}
 
+	if (options.format === 'md' && stdout.isTTY) stdout.write(layerCharts(session.rows, {...options, columns: stdout.columns ?? 80}));
 	return session.rows.some(({failure}) => failure === undefined) ? 0 : 1;
 };
 

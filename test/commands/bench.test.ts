@@ -23,7 +23,7 @@ type Person = {readonly isTTY?: boolean; readonly says?: boolean};
 
 const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine>, {isTTY = false, says}: Person = {}) => {
 	const file = createFakeFile();
-	const [stdout, stderr] = [collect(), collect(isTTY)];
+	const [stdout, stderr] = [collect(isTTY), collect(isTTY)];
 	const controller = new AbortController();
 	const {given, positional} = readArguments(argv);
 	const code = bench(toBenchOptions(given, positional), bigModel, {
@@ -255,4 +255,14 @@ describe('--tune', () => {
 		expect(code).toBe(1);
 		expect(stderr).not.toContain('from now on');
 	});
+});
+
+test.each([
+	[{isTTY: true}, ['-ngl', '0,8'], true],
+	[{isTTY: true}, ['-ngl', '8'], false],
+	[{isTTY: true}, ['-ngl', '0,8', '--json'], false],
+	[{}, ['-ngl', '0,8'], false],
+])('%j, %j: a chart: %s', async (person, argv, isDrawn) => {
+	const {stdout} = await run([...argv, '-p', '0', '-r', '1'], undefined, person);
+	expect(stdout.includes('tg128 tok/s over GPU layers\n')).toBe(isDrawn);
 });
