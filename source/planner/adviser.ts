@@ -10,8 +10,11 @@ type Options = {
 
 const mostSaid = 2;
 
-/** The plan may have seen no want of memory where there was one: then more layers are no help. */
-const takesLess = ({freesVramBytes, verdict}: Advice): boolean => (freesVramBytes ?? 0) > 0 || verdict !== undefined;
+/** What makes it fit; where the plan saw no want of memory, although there was one, what takes less. */
+const savesMemory = (advice: readonly Advice[]): readonly Advice[] => {
+	const fixing = advice.filter(({verdict}) => verdict !== undefined);
+	return fixing.length > 0 ? fixing : advice.filter(({freesVramBytes = 0}) => freesVramBytes > 0);
+};
 
 /** Gives advice that nobody asked for, once for the same settings in the same distress. */
 export const createAdviser = ({advise, say}: Options) => {
@@ -21,7 +24,7 @@ export const createAdviser = ({advise, say}: Options) => {
 		if (told.has(key)) return;
 		told.add(key);
 		const all = await advise(model, settings).catch(() => []);
-		const advice = kind === 'no memory' ? all.filter(takesLess) : all;
+		const advice = kind === 'no memory' ? savesMemory(all) : all;
 		if (advice.length > 0) say([text, ...advice.slice(0, mostSaid).map(one => `- ${adviceText(one)}`)].join('\n'));
 		else if (kind === 'paging') say(text.replace(/ What would help:$/, ''));
 	};
