@@ -9,7 +9,7 @@ import type {Planner} from './commands/answer-once.js';
 import type {DryRun, Engine, ModelFacts, Settings} from './engine/types.js';
 import {findModels} from './models/find-models.js';
 import {checkModelFile} from './models/model-file.js';
-import {readMajorFaults} from './monitor/major-faults.js';
+import {readDiskBytes} from './monitor/disk-reads.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
 import {probeSpeeds} from './planner/bandwidth-probe.js';
@@ -44,7 +44,7 @@ const mlockLimitBytes = async () => parseMlockLimit(await readFile('/proc/self/l
 
 /** The real ports, all but the engines. */
 export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'engine' | 'askCarefully'> => ({
-	majorFaults: readMajorFaults,
+	diskBytes: readDiskBytes,
 	probes: {ramAndSwap: readRamAndSwap, processMemory: () => readProcessMemory()},
 	async readModel(file) {
 		const {facts} = await checkModelFile(path.resolve(expandHome(file)));

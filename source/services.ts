@@ -22,8 +22,8 @@ export type Ports = {
 	/** A dry run in a process of its own, on the backend that was asked for. */
 	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
 	readonly probes: Omit<Probes, 'engineMemory'>;
-	/** Pages that this process has waited for the disk for; undefined: the system does not tell. */
-	readonly majorFaults: () => number | undefined;
+	/** Bytes that this process has read from the disk; undefined: the system does not tell. */
+	readonly diskBytes: () => number | undefined;
 	/** Reads a file's header; rejects with an `EngineError` that a person can read. */
 	readonly readModel: (path: string) => Promise<ModelFacts>;
 	readonly findModels: () => Promise<readonly ModelEntry[]>;
@@ -121,20 +121,20 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	/** Shorter answers say more of the clock than of the machine. */
 	const fewestTokens = 16;
 	let hasForgotten = false;
-	let majorFaults = ports.majorFaults();
+	let diskBytes = ports.diskBytes();
 	const learn = ({prompt, generation, contextUsed, forgot}: Answer) => {
 		const {model, applied} = engine.get();
 		if (forgot && !hasForgotten)
 			chat.note('The context is full: the beginning of the conversation is forgotten. A larger context holds more.', 'warning');
 		hasForgotten = forgot;
 		void loads.answered().catch(() => {});
-		const faultsBefore = majorFaults;
-		majorFaults = ports.majorFaults();
+		const before = diskBytes;
+		diskBytes = ports.diskBytes();
 		if (!model || !applied) return;
 		const {tokens} = generation;
 		const tokensPerSecond = ((tokens - 1) / generation.ms) * 1000;
-		const faults = majorFaults === undefined || faultsBefore === undefined ? undefined : majorFaults - faultsBefore;
-		const distress = distressOf({tokens, tokensPerSecond, majorFaults: faults});
+		const readBytes = diskBytes === undefined || before === undefined ? undefined : diskBytes - before;
+		const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});
 		if (distress) void giveAdvice(distress, model, applied);
 		if (tokens < fewestTokens) return;
 		const {breakdown} = plan.get().plan ?? {};
@@ -155,7 +155,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	const afterLoad = async () => {
 		const breaches = await loads.loaded().catch(() => []);
 		// What a load reads from the disk is not paging.
-		majorFaults = ports.majorFaults();
+		diskBytes = ports.diskBytes();
 		plan.refresh();
 		for (const breach of breaches) chat.note(breach, 'warning');
 	};

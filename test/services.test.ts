@@ -115,15 +115,15 @@ describe('advice by itself', () => {
 	});
 
 	test('when the disk was read for an answer', async () => {
-		let faults = 1000;
+		let read = gib;
 		const reply = () => {
-			faults += 100_000;
+			read += gib;
 			return 'one two three four five';
 		};
 		const {services, notes} = await open({
 			fake: createFakeEngine({reply}),
 			wanted: {...wantedAuto, gpuLayers: 12, contextSize: 4096},
-			majorFaults: () => faults,
+			diskBytes: () => read,
 		});
 		services.chat.send('count');
 		await expect.poll(notes).toContainEqual(expect.stringMatching(/^Paging: the weights do not stay in RAM/));

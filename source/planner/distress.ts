@@ -2,8 +2,8 @@ import {rate} from '../lib/format.js';
 
 /** Below that nobody waits for an answer. */
 const slowTokensPerSecond = 0.5;
-/** A fault reads 128 KiB ahead (Linux's default): this is 8 MiB from the disk for every token, more than programs fault by the way. */
-const pagingFaultsPerToken = 64;
+/** A disk needs 2 to 20 ms for it: more than a program reads by the way. */
+const pagingBytesPerToken = 8 * 1024 ** 2;
 const fewestTokens = 3;
 
 export type Distress = {readonly kind: 'slow' | 'paging' | 'no memory'; readonly text: string};
@@ -15,11 +15,11 @@ export const distressOf = (answer: {
 	readonly tokens: number;
 	readonly tokensPerSecond: number;
 	/** While it was written; undefined: not known. */
-	readonly majorFaults: number | undefined;
+	readonly diskBytes: number | undefined;
 }): Distress | undefined => {
-	const {tokens, tokensPerSecond, majorFaults = 0} = answer;
+	const {tokens, tokensPerSecond, diskBytes = 0} = answer;
 	if (tokens < fewestTokens) return undefined;
-	if (majorFaults >= pagingFaultsPerToken * tokens) {
+	if (diskBytes >= pagingBytesPerToken * tokens) {
 		return {kind: 'paging', text: 'Paging: the weights do not stay in RAM, and the disk was read for this answer. What would help:'};
 	}
 

@@ -5,17 +5,19 @@ import type {Advice} from '../../source/planner/types.js';
 import {baseSettings} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
+const mib = 1024 ** 2;
+
 test.each<[string, number, number, number | undefined, string | undefined]>([
 	['fast', 100, 12, 0, undefined],
 	['slow', 20, 0.31, 0, 'slow'],
 	['just fast enough', 20, 0.5, 0, undefined],
-	['too short to tell', 2, 0.1, 100_000, undefined],
-	['a few faults', 100, 12, 500, undefined],
-	['the disk was read for every token', 100, 12, 20_000, 'paging'],
-	['paging, which is why it was slow', 20, 0.2, 20_000, 'paging'],
-	['nobody knows about faults', 100, 12, undefined, undefined],
-])('%s', (_what, tokens, tokensPerSecond, majorFaults, kind) => {
-	expect(distressOf({tokens, tokensPerSecond, majorFaults})?.kind).toBe(kind);
+	['too short to tell', 2, 0.1, 100 * mib, undefined],
+	['a little was read', 100, 12, 500 * mib, undefined],
+	['the disk was read for every token', 100, 12, 2000 * mib, 'paging'],
+	['paging, which is why it was slow', 20, 0.2, 2000 * mib, 'paging'],
+	['nobody knows what was read', 100, 12, undefined, undefined],
+])('%s', (_what, tokens, tokensPerSecond, diskBytes, kind) => {
+	expect(distressOf({tokens, tokensPerSecond, diskBytes})?.kind).toBe(kind);
 });
 
 const piece = (text: string, freesVramBytes: number | undefined = 1024 ** 3): Advice => ({
@@ -50,7 +52,7 @@ test('what makes it fit before what only takes less', async () => {
 test('nothing to say is not said, but that it was paging', async () => {
 	const {give, said} = setUp([]);
 	await give(noMemory, bigModel, baseSettings);
-	const paging = distressOf({tokens: 10, tokensPerSecond: 1, majorFaults: 10_000});
+	const paging = distressOf({tokens: 10, tokensPerSecond: 1, diskBytes: 1000 * mib});
 	if (paging) await give(paging, bigModel, baseSettings);
 	expect(said).toEqual(['Paging: the weights do not stay in RAM, and the disk was read for this answer.']);
 });

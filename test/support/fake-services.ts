@@ -30,7 +30,7 @@ type Options = {
 	readonly usesKept?: boolean;
 	/** The file of `vramble bench`. */
 	readonly measurements?: string;
-	readonly majorFaults?: () => number | undefined;
+	readonly diskBytes?: () => number | undefined;
 };
 
 /** Real services over fake edges. */
@@ -39,7 +39,7 @@ export const createFakeServices = ({
 	wanted = wantedAuto,
 	models = {'/models/big-Q4_K_M.gguf': bigModel},
 	budgets = {vram: undefined, ram: undefined},
-	majorFaults = () => undefined,
+	diskBytes = () => undefined,
 	calibrationFile = {read: async () => undefined, write: async () => {}},
 	usesKept = true,
 	measurements,
@@ -68,7 +68,7 @@ export const createFakeServices = ({
 					.map(({path, name, sizeBytes}) => ({path, name, sizeBytes, note: undefined})),
 			temporaryFile: () => ({path: '/nowhere/state.bin', remove: async () => {}}),
 			copy: text => copied.push(text),
-			majorFaults,
+			diskBytes,
 			threads: 8,
 			calibration: {
 				file: calibrationFile,
