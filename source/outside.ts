@@ -102,8 +102,9 @@ export const createPlanner = ({
 	return {
 		async settle(wanted, device) {
 			const {kept} = await measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device).read(model);
-			const {settings, contextLimit} = await loads.settle(model, {wanted, kept: usesKept ? kept : undefined}, device, signal);
+			const {settings, contextLimit, paging} = await loads.settle(model, {wanted, kept: usesKept ? kept : undefined}, device, signal);
 			if (contextLimit) say(contextLimit);
+			if (paging) say(paging);
 			return settings;
 		},
 		fits: settings => loads.fits(model, settings),

@@ -67,6 +67,12 @@ export const contextBindingText = ({plan, bindingLimit: binding, refused}: Large
 	return `${size}; ${count(binding.next)} need ${memory(binding.missingBytes)} more ${binding.limit}`;
 };
 
+/** What to know before weights are loaded that do not stay in RAM. */
+export const pagingText = ({ramVerdict, breakdown}: Plan, {ram}: Machine): string | undefined =>
+	ramVerdict === 'paging' && ram
+		? `${memory(breakdown.ram.weights)} of weights, ${memory(limitBytes(ram))} of RAM for them: it will page, and read the disk for every token.`
+		: undefined;
+
 /** It is offered, not taken. */
 export const q8CacheText = (layers: number): string => `KV q8_0 would give ${layers} more ${layers === 1 ? 'layer' : 'layers'}`;
 

@@ -5,7 +5,7 @@ import {fitLayers, layersWithQ8Cache, type PlanFor} from './fit.js';
 import {isContextOpen, largestContext} from './fit-context.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
-import {bindingText, contextBindingText, q8CacheText} from './plan-words.js';
+import {bindingText, contextBindingText, pagingText, q8CacheText} from './plan-words.js';
 import {concrete} from './settings.js';
 import type {Machine} from './types.js';
 
@@ -25,6 +25,8 @@ export type Settled = {
 	/** What keeps the layers and the context that were chosen from being more, in words; undefined: they were not chosen, or all fits. */
 	readonly layersLimit: string | undefined;
 	readonly contextLimit: string | undefined;
+	/** Says so where the weights do not stay in RAM. */
+	readonly paging: string | undefined;
 };
 
 /**
@@ -68,5 +70,6 @@ export const settle = async (
 		// A smaller context has taken the place of what did not fit.
 		layersLimit: context && layers.plan.verdict === 'does not fit' ? undefined : layers.limit,
 		contextLimit: context && `Context: ${contextBindingText(context)}.`,
+		paging: pagingText(plan, machine),
 	};
 };

@@ -14,7 +14,11 @@ const stepTexts: Record<Step, string> = {
 	evaluating: 'evaluating again',
 };
 
-export const phaseText = (phase: Phase, approximately: string): PhaseText => {
+/** So long a load may be silent. */
+const silentMs = 3000;
+
+/** `silentFor`: since the phase last changed, in ms. */
+export const phaseText = (phase: Phase, approximately: string, silentFor = 0): PhaseText => {
 	switch (phase.name) {
 		case 'idle':
 			return {text: 'no model', tone: 'calm'};
@@ -30,7 +34,8 @@ export const phaseText = (phase: Phase, approximately: string): PhaseText => {
 		case 'reloading': {
 			const left = phase.remainingMs !== undefined && phase.remainingMs > 1000 ? ` ${approximately} ${duration(phase.remainingMs)}` : '';
 			const how = phase.progress === undefined ? stepTexts[phase.step] : percent(phase.progress);
-			return {text: `${phase.name} ${how}${left}`, tone: 'busy'};
+			const waited = left === '' && silentFor >= silentMs ? `, ${duration(silentFor)}` : '';
+			return {text: `${phase.name} ${how}${left}${waited}`, tone: 'busy'};
 		}
 
 		case 'failed':

@@ -89,6 +89,14 @@ test('a smaller context where the usual one does not fit, not where one was give
 	expect((await settled({contextSize: 8192}, machine(undefined, 3.5))).settings.contextSize).toBe(8192);
 });
 
+test('weights that do not stay in RAM are told before they are loaded', async () => {
+	expect((await settled({}, machine(undefined, 24))).paging).toBe(
+		'40.0 GiB of weights, 22.0 GiB of RAM for them: it will page, and read the disk for every token.',
+	);
+	expect((await settled({}, machine(undefined, 64))).paging).toBeUndefined();
+	expect((await settled({mmap: false}, machine(undefined, 24))).paging).toBeUndefined();
+});
+
 test.each<[string, Partial<WantedSettings>, Machine, string]>([
 	['VRAM, with layers that were given', {gpuLayers: 30}, machine(24, 64, {vramGib: 8}), 'VRAM'],
 	['RAM, which no number of layers keeps', {}, machine(12, 64, {ramGib: 16}), 'RAM'],

@@ -24,6 +24,16 @@ test.each<[Phase, string, string]>([
 	expect(phaseText(phase, '≈')).toEqual({text, tone});
 });
 
+test.each([
+	[{name: 'loading', ...work, progress: 0}, 2000, 'loading 0 %'],
+	[{name: 'loading', ...work, progress: 0}, 75_000, 'loading 0 %, 1 min 15 s'],
+	[{name: 'loading', ...work, step: 'fitting'}, 4000, 'loading fitting layers, 4.0 s'],
+	[{name: 'loading', ...work, progress: 0.5, remainingMs: 9000}, 4000, 'loading 50 % ≈ 9.0 s'],
+	[{name: 'ready'}, 4000, 'ready'],
+] as const)('%o, silent for %i ms', (phase, silentFor, text) => {
+	expect(phaseText(phase, '≈', silentFor).text).toBe(text);
+});
+
 test('the sign for “about” is the theme’s', () => {
 	expect(phaseText({name: 'loading', ...work, progress: 0.1, remainingMs: 90_000}, '~').text).toBe('loading 10 % ~ 1 min 30 s');
 });

@@ -3,6 +3,7 @@ import type {EngineState} from '../../engine/engine-store.js';
 import {fileSize} from '../../lib/format.js';
 import {phaseText} from '../phase-text.js';
 import {useTheme} from '../theme.js';
+import {useSilence} from '../use-silence.js';
 
 type TitleLineProps = {readonly engine: EngineState; readonly width: number};
 
@@ -21,7 +22,8 @@ export const TitleLine = ({engine, width}: TitleLineProps) => {
 	const {model, phase} = engine;
 	const isWide = width >= 100;
 	const facts = model && [isWide && model.quantization, isWide && `${model.layers} layers`, fileSize(model.sizeBytes)].filter(Boolean);
-	const {text, tone} = phaseText(phase, approximately);
+	const silentFor = useSilence(phase, phase.name === 'loading' || phase.name === 'reloading');
+	const {text, tone} = phaseText(phase, approximately, silentFor);
 	const color = {calm: theme.fits, busy: theme.pending, bad: theme.danger}[tone];
 	return (
 		<Box width={width} height={1} justifyContent="space-between" paddingX={1} gap={2} overflow="hidden">
