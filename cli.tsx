@@ -16,6 +16,27 @@ const fail = (message: string, code: number): never => {
 	process.exit(code);
 };
 
+/** Who closed the pipe has read enough; a full disk is a failure. */
+const endWithOutput = (end: (code: number) => unknown) => {
+	let hasEnded = false;
+	process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+		if (hasEnded) return;
+		hasEnded = true;
+		if (error.code !== 'EPIPE') process.stderr.write(`vramble: the output cannot be written: ${error.message}.\n`);
+		end(error.code === 'EPIPE' ? 0 : 1);
+	});
+};
+
+const print = async (text: string): Promise<never> => {
+	endWithOutput(process.exit);
+	await new Promise<void>(resolve => {
+		process.stdout.write(`${text}\n`, error => {
+			if (!error) resolve();
+		});
+	});
+	process.exit(0);
+};
+
 const readOptions = async (): Promise<CliOptions | BenchOptions> => {
 	const {helpText, readArguments, UsageError} = await import('./source/commands/flags.js');
 	const {toOptions} = await import('./source/commands/options.js');
@@ -28,8 +49,7 @@ const readOptions = async (): Promise<CliOptions | BenchOptions> => {
 			const {default: meow} = await import('meow');
 			const {benchHelpText} = await import('./source/commands/bench-help.js');
 			const cli = meow(isBench ? benchHelpText() : helpText(), {importMeta: import.meta, argv: [], description: false});
-			if (given.help) cli.showHelp(0);
-			cli.showVersion();
+			return print(given.help ? cli.help : String(cli.pkg.version));
 		}
 
 		if (!isBench) return toOptions(given, positional);
@@ -70,8 +90,7 @@ const answer = async (options: CliOptions, guidePath: string): Promise<void> => 
 		void end(code);
 	};
 	process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
-	// Whoever read the answer has enough of it.
-	process.stdout.on('error', (error: NodeJS.ErrnoException) => interrupt(error.code === 'EPIPE' ? 0 : 1)());
+	endWithOutput(code => interrupt(code)());
 	// An answer is no worse for what nobody wants to read beside it.
 	process.stderr.on('error', () => {});
 
@@ -144,7 +163,7 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 		void outside.leave(engine.dispose(), code);
 	};
 	process.on('SIGINT', leave(130)).on('SIGTERM', leave(143)).on('SIGHUP', leave(129));
-	stdout.on('error', leave(0));
+	endWithOutput(code => leave(code)());
 	const code = await plan(
 		{...options, ascii: options.ascii || !isUtf8(env, process.platform)},
 		{facts: path === guidePath ? {...facts, name: 'guide'} : facts, tensors},
@@ -165,6 +184,7 @@ const showPlan = async (options: CliOptions, guidePath: string): Promise<void> =
 			signal: controller.signal,
 		},
 	);
+	await new Promise(resolve => stdout.write('', resolve)); // that it failed is told late
 	if (!controller.signal.aborted) leave(code)();
 };
 

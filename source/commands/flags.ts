@@ -73,7 +73,10 @@ const unknownFlag = (given: string): UsageError => {
 		.flatMap(({names}) => names)
 		.map(name => ({name, distance: leven(name, typed)}))
 		.sort((a, b) => a.distance - b.distance);
-	const hint = nearest && nearest.distance <= Math.max(2, typed.length / 3) ? ` Did you mean ${dashed(nearest.name)}?` : '';
+	const hint =
+		nearest && nearest.distance <= Math.max(2, typed.length / 3) && nearest.distance < typed.length
+			? ` Did you mean ${dashed(nearest.name)}?`
+			: '';
 	return new UsageError(`Unknown flag ${given}.${hint}`);
 };
 
@@ -108,7 +111,14 @@ export const readArguments = (argv: readonly string[]): {readonly given: GivenFl
 		}
 
 		const value = inline ?? rest.shift();
-		if (value === undefined) throw new UsageError(`${dashed(name)} needs a value: ${flag.value}.`);
+		// A text may look like anything.
+		const isFlag =
+			flag.value !== 'TEXT' && inline === undefined && value?.startsWith('-') === true && findFlag(value.replace(/^--?/, '')) !== undefined;
+		if (value === undefined || isFlag) {
+			const next = isFlag ? `; "${value}" behind it is a flag` : '';
+			throw new UsageError(`${dashed(name)} needs a value: ${flag.value}${next}.`);
+		}
+
 		const before = flag.repeats ? given[flag.names[0]] : undefined;
 		given[flag.names[0]] = before === undefined ? value : `${before},${value}`;
 	}
@@ -141,5 +151,5 @@ export const helpText = (): string => {
   Flags
 ${flagLines(({of}) => of === undefined)}
 
-  Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted. Keys: F1 on the screen.`;
+  Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted, 143 SIGTERM, 129 SIGHUP. Keys: F1 on the screen.`;
 };

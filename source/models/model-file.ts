@@ -3,7 +3,7 @@ import {open, readlink, stat} from 'node:fs/promises';
 import {basename, dirname, resolve} from 'node:path';
 import {EngineError} from '../engine/engine-errors.js';
 import type {ModelFacts} from '../engine/types.js';
-import {fileSize} from '../lib/format.js';
+import {count, fileSize} from '../lib/format.js';
 import {fileKind} from './file-kind.js';
 import {type GgufHeader, type GgufTensor, neededBytes, readGgufHeader} from './gguf-header.js';
 import {architectureOf, type Metadata, modelFacts} from './model-facts.js';
@@ -63,7 +63,9 @@ const readPart = async (path: string): Promise<Part> => {
 		const header = await readGgufHeader(file, name, stats.size);
 		const missing = neededBytes(header) - stats.size;
 		if (missing > 0) {
-			throw new EngineError('bad-model', `"${name}" was cut off: ${fileSize(missing)} of ${fileSize(neededBytes(header))} are missing.`, {
+			const [has, needs] = [fileSize(stats.size), fileSize(neededBytes(header))];
+			const what = has === needs ? `its last ${count(missing)} bytes are missing` : `it has ${has}, its header promises ${needs}`;
+			throw new EngineError('bad-model', `"${name}" was cut off: ${what}.`, {
 				advice: 'Let the download finish, or download the file again.',
 			});
 		}

@@ -148,6 +148,8 @@ describe('wrong usage', () => {
 		[['--min-p', '2'], '--min-p takes a number from 0 to 1, not "2".'],
 		[['--seed', '1.5'], '--seed takes a whole number from -1 to 4294967295, not "1.5".'],
 		[['-c'], '-c needs a value: N|auto.'],
+		[['-fa', '-p', 'hi'], '-fa needs a value: on|off|auto; "-p" behind it is a flag.'],
+		[['-z'], 'Unknown flag -z.'],
 		[['x.gguf', '--gpu-layers'], '--gpu-layers needs a value: N|auto|all.'],
 		[['--json=yes'], '--json takes no value.'],
 		[['a.gguf', 'b.gguf'], 'One model at a time: what is "b.gguf"? A prompt goes behind -p, in quotes.'],
@@ -219,7 +221,7 @@ test('the help lists every flag with its short name, and the exit codes', () => 
 		if (short) expect(help).toContain(`-${short}, --${long}`);
 	}
 
-	expect(help).toContain('Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted.');
+	expect(help).toContain('Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted, 143 SIGTERM, 129 SIGHUP.');
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import {execFileSync} from 'node:child_process';
 import {once} from 'node:events';
-import {chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync} from 'node:fs';
+import {chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -163,7 +163,10 @@ describe('refuses with a reason', () => {
 	test('a file cut in its data, with what is missing', async () => {
 		writeGguf(path, {...small, tensors: [tensor('blk.0.ffn_up.weight', 'F32', 1000, 3000)]}, {sparse: true});
 		truncateSync(path, 5e6);
-		expectFailure(await failure(), 'bad-model', 'was cut off: 7.0 MB of 12.0 MB are missing');
+		expectFailure(await failure(), 'bad-model', 'was cut off: it has 5.0 MB, its header promises 12.0 MB');
+		writeGguf(path, {...small, tensors: [tensor('blk.0.ffn_up.weight', 'F32', 1000, 3000)]}, {sparse: true});
+		truncateSync(path, statSync(path).size - 3);
+		expectFailure(await failure(), 'bad-model', 'was cut off: its last 3 bytes are missing');
 	});
 
 	test('a link to nowhere', async () => {

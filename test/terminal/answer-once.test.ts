@@ -1,4 +1,5 @@
 import {once} from 'node:events';
+import {closeSync, existsSync, openSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import {writeEndlessModel} from '../support/endless-model.ts';
@@ -157,6 +158,24 @@ describe('interrupted', () => {
 });
 
 describe('nobody listens', () => {
+	test.skipIf(!existsSync('/dev/full')).each([
+		['the help', ['--help']],
+		['the version', ['--version']],
+		['a plan', ['plan', guidePath, '-ngl', '0']],
+		['an answer', [guidePath, '-p', question]],
+	])('a full disk is told: %s', async (_what, args) => {
+		const disk = openSync('/dev/full', 'w');
+		const child = startProgram(home, args, {stdout: disk});
+		closeSync(disk);
+		child.stdin?.end();
+		let said = '';
+		child.stderr?.on('data', chunk => {
+			said += chunk;
+		});
+		expect(await exitOf(child)).toEqual({code: 1, signal: null});
+		expect(said).toBe('vramble: the output cannot be written: ENOSPC: no space left on device, write.\n');
+	});
+
 	test('a closed pipe ends it quietly', async () => {
 		const child = startProgram(home, [endless, '--temp', '0', '-p', 'hello']);
 		child.stdin?.end();

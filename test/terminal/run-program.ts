@@ -9,6 +9,8 @@ type Run = {
 	readonly env?: Readonly<Record<string, string | undefined>>;
 	/** Default: the CPU, whatever device the machine has. */
 	readonly gpu?: string;
+	/** A file in place of a pipe. */
+	readonly stdout?: number;
 };
 
 export type Ended = {
@@ -21,11 +23,11 @@ export type Ended = {
 const environment = (home: Home, env: Run['env']) => personsEnvironment({...home.env, GGML_VK_VISIBLE_DEVICES: undefined, ...env});
 
 /** The built program with pipes instead of a terminal. */
-export const startProgram = (home: Home, args: readonly string[], {env, gpu = 'off'}: Run = {}): ChildProcess =>
+export const startProgram = (home: Home, args: readonly string[], {env, gpu = 'off', stdout}: Run = {}): ChildProcess =>
 	spawn(process.execPath, [cliPath, '--gpu', gpu, ...args], {
 		cwd: home.folder,
 		env: environment(home, env),
-		stdio: 'pipe',
+		stdio: ['pipe', stdout ?? 'pipe', 'pipe'],
 		timeout: 120_000,
 		killSignal: 'SIGKILL',
 	});

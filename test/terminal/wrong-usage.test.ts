@@ -85,7 +85,7 @@ describe('a model that cannot be used ends with 1 and says why', () => {
 		[
 			'cut data',
 			() => write('data.gguf', readFileSync(guidePath).subarray(0, 3_000_000)),
-			/data\.gguf" was cut off: 2\.9 MB of 5\.9 MB are missing/,
+			/data\.gguf" was cut off: it has 3\.0 MB, its header promises 5\.9 MB/,
 		],
 		[
 			'an architecture that llama.cpp does not know',
