@@ -1,5 +1,5 @@
 import {rate} from '../lib/format.js';
-import {failureText} from './bench-output.js';
+import {failureText} from './bench-markdown.js';
 import {type BenchRow, tokensPerSecond} from './bench-rows.js';
 import {describeSettings, testName} from './bench-settings.js';
 import type {FlagName} from './flags.js';

@@ -9,7 +9,7 @@ import {createBenchRunner} from './bench-runner.js';
 import {type BenchTest, describeSettings, testName} from './bench-settings.js';
 
 type Scene = {
-	readonly options: Pick<BenchOptions, 'shown' | 'format' | 'ascii' | 'repetitions'>;
+	readonly options: Pick<BenchOptions, 'shown' | 'format' | 'ascii' | 'tests' | 'repetitions'>;
 	readonly model: ModelFacts;
 	readonly device: Device;
 	readonly outside: BenchOutside;
@@ -22,7 +22,7 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 	const {engine, cpu, stdout, stderr, signal} = outside;
 	const progress = createBenchProgress(stderr, total);
 	const runner = createBenchRunner({engine, path: model.path, signal, onStep: progress.step});
-	const printer = benchPrinter({model, device, cpu}, options);
+	const printer = benchPrinter({model, device, cpu}, options, stdout.isTTY ? stdout.columns : undefined);
 	const store = outside.measurements(device);
 	const rows: BenchRow[] = [];
 

@@ -29,9 +29,17 @@ test('mean and deviation as llama-bench computes them', () => {
 	expect(tokensPerSecond(failed)).toBeUndefined();
 });
 
-const print = (format: 'md' | 'json' | 'csv', shown: readonly ('batch-size' | 'mmap')[] = [], device = gpuDevice, ascii = false) => {
-	const printer = benchPrinter({model: bigModel, device, cpu: 'Some CPU'}, {format, shown: new Set(shown), ascii});
-	const tg = {...row, test: {promptTokens: 0, generatedTokens: 128}};
+const tests = [row.test, {promptTokens: 0, generatedTokens: 128}] as const;
+
+const print = (
+	format: 'md' | 'json' | 'csv',
+	shown: readonly ('batch-size' | 'mmap')[] = [],
+	device = gpuDevice,
+	ascii = false,
+	room?: number,
+) => {
+	const printer = benchPrinter({model: bigModel, device, cpu: 'Some CPU'}, {format, shown: new Set(shown), ascii, tests}, room);
+	const tg = {...row, test: tests[1]};
 	return printer.begin() + printer.row(tg) + printer.row(failed) + printer.end();
 };
 
@@ -55,6 +63,18 @@ describe('Markdown', () => {
 	] as const)('columns of %j', (shown, device, titles) => {
 		const [header = ''] = print('md', shown, device).split('\n');
 		expect(header.split('|').map(cell => cell.trim())).toEqual(['', 'model', 'size', 'params', 'backend', ...titles, 'test', 't/s', '']);
+	});
+
+	test.each([
+		[120, 120, 7],
+		[119, 78, 7],
+		[78, 78, 7],
+		[77, 56, 5],
+		[10, 56, 5],
+	])('a terminal of %i cells: %i are used, by %i columns', (room, width, columns) => {
+		const lines = print('md', [], gpuDevice, false, room).trimEnd().split('\n');
+		expect(lines.map(line => line.length)).toEqual([width, width, width, width]);
+		expect(lines.map(line => line.split('|').length - 2)).toEqual(Array.from({length: 4}, () => columns));
 	});
 
 	test('--ascii', () => {
@@ -113,7 +133,7 @@ test("JSON with llama-bench's fields; what failed is null and says why", () => {
 });
 
 test('JSON that was stopped before its first row', () => {
-	const printer = benchPrinter({model: bigModel, device: gpuDevice, cpu: ''}, {format: 'json', shown: new Set(), ascii: false});
+	const printer = benchPrinter({model: bigModel, device: gpuDevice, cpu: ''}, {format: 'json', shown: new Set(), ascii: false, tests});
 	expect(JSON.parse(printer.begin() + printer.end())).toEqual([]);
 });
 
