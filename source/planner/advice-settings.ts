@@ -38,6 +38,16 @@ const withOtherLayers = (scene: Scene) => {
 	return compare(scene, 'settings', `GPU layers ${from} → ${to}`, best, to > from ? {moreLayers: to - from} : {});
 };
 
+/** Integrated and software GPUs can be slower than the CPU. */
+const withoutLayers = async (scene: Scene) => {
+	const {plan, ask, ground} = scene;
+	const {settings, tokensPerSecond} = plan;
+	if (settings.gpuLayers === 0 || tokensPerSecond === undefined) return undefined;
+	const none = await askAt({...settings, gpuLayers: 0}, ask, ground);
+	if ((none.tokensPerSecond ?? 0) <= tokensPerSecond) return undefined;
+	return compare(scene, 'settings', `GPU layers ${settings.gpuLayers} → 0`, none);
+};
+
 const withCpuExperts = async (scene: Scene) => {
 	const {plan, facts, ground, known, ask, canPlaceExperts = false} = scene;
 	if (!canPlaceExperts || facts.expertLayers === 0 || !ground.machine.vram) return undefined;
@@ -52,6 +62,7 @@ const withCpuExperts = async (scene: Scene) => {
 /** What a key in the tuner does. */
 export const settingsCandidates: readonly Candidate[] = [
 	withOtherLayers,
+	withoutLayers,
 	withCpuExperts,
 	withSmallerContext,
 	withCacheType('q8_0', ['f32', 'f16', 'bf16']),

@@ -122,6 +122,12 @@ test('experts only where something can place them', async () => {
 	expect(found?.settings && planAt(found.settings).vramVerdict).toBe('fits');
 });
 
+test('a GPU that is slower than the CPU: without its layers', async () => {
+	const {advice, plan} = await adviceAt({gpuLayers: 18}, machineOf(12, 64), {speeds: {...speeds, gpuBytesPerSecond: 2e9}});
+	expect(advice[0]).toMatchObject({text: 'GPU layers 18 → 0', settings: {gpuLayers: 0}});
+	expect(advice[0]?.tokensPerSecond).toBeGreaterThan(plan.tokensPerSecond ?? 0);
+});
+
 test('without a device there is nothing about layers or cards', async () => {
 	const {texts} = await adviceAt({gpuLayers: 0}, machineOf(undefined, 64));
 	expect(texts.join()).not.toMatch(/GPU|layers/);
