@@ -471,7 +471,7 @@ describe('tuner', () => {
 		await screen.press('right');
 		await screen.waitForText('was 12');
 		expect(screen.cellOf('13 / 81')).toMatchObject({foreground: theme.pending, bold: true});
-		expect(screen.cellOf('4,096')).toMatchObject({foreground: theme.text, bold: false});
+		expect(screen.cellOf(' 4,096')).toMatchObject({foreground: theme.text, bold: false});
 		await screen.waitForText('Enter full reload');
 		await screen.press('left', 'down', 'right');
 		await screen.waitForText('Enter context only');

@@ -31,8 +31,18 @@ const resized = ({weights, known, ground}: Scene, ratio: number): {known: Known;
 	return {known: {settings: known.settings, dryRun}, ground: {...ground, weights: {...others, sizes}}};
 };
 
+/** As fast as people read: 240 words a minute. */
+const readingTokensPerSecond = 5;
+
+/** Nothing is gained by a file that loses quality. */
+const isWellServed = ({plan, machine, facts}: Scene): boolean =>
+	isGood(plan) &&
+	(machine.vram === undefined || plan.settings.gpuLayers >= facts.layers) &&
+	(plan.tokensPerSecond ?? Number.POSITIVE_INFINITY) >= readingTokensPerSecond;
+
 const withQuantization = (name: string) => (scene: Scene) => {
 	const {facts, plan, machine} = scene;
+	if (isWellServed(scene)) return undefined;
 	const now = facts.quantization === undefined ? undefined : quantizationOf(facts.quantization);
 	const other = quantizationOf(name);
 	// Of what has the fewest bits already, the file may be larger than the table says.

@@ -140,6 +140,14 @@ test('what fits wholly and cannot get better is left in peace', async () => {
 	expect(texts).toEqual([]);
 });
 
+test('no smaller file for what fits wholly and is as fast as people read', async () => {
+	const isFile = (text: string) => / of this model/.test(text);
+	expect((await adviceAt({gpuLayers: 81}, machineOf(80, 128))).texts.filter(isFile)).toEqual([]);
+	expect((await adviceAt({gpuLayers: 20}, machineOf(80, 128))).texts.some(isFile)).toBe(true);
+	// 40 GB at 40 GB/s: one token a second.
+	expect((await adviceAt({gpuLayers: 0}, machineOf(undefined, 64))).texts.some(isFile)).toBe(true);
+});
+
 test('Q2_K says what it costs', async () => {
 	const {texts} = await adviceAt({gpuLayers: 20}, machineOf(12, 24), {facts: {...facts, quantization: 'Q3_K_M'}});
 	expect(texts.filter(text => text.startsWith('Q2_K')).every(text => text.includes('loses much quality'))).toBe(true);

@@ -14,6 +14,7 @@ import {
 	Amounts,
 	ContextFact,
 	type ContextUse,
+	contextWidth,
 	Dim,
 	Fact,
 	FirstToken,
@@ -26,6 +27,7 @@ import {
 	Row,
 	Sparkline,
 	Speeds,
+	speedsWidth,
 } from './machine-rows.js';
 
 export type MachineViewProps = {
@@ -81,6 +83,8 @@ const SwapFact = ({swap, digits}: {readonly swap: Swap | undefined; readonly dig
 
 /** Cells that the right side takes: of the mock, with numbers of one more digit. */
 const factsWidth = {wide: 62, narrow: 44};
+/** `first  12.3 s` and the gap before it. */
+const firstTokenWidth = 15;
 
 const FullMachine = (props: MachineViewProps) => {
 	const {width, height, device, readings, rates, context, load, isFocused = false} = props;
@@ -117,17 +121,21 @@ const FullMachine = (props: MachineViewProps) => {
 					{isWide && '   '}
 					{isWide && <FirstToken rates={rates} />}
 					{isWide ? '   ' : '  '}
-					<ContextFact context={context} isShort={!isWide} />
+					<ContextFact context={context} room={width - 4 - labelWidth - bar - speedsWidth - (isWide ? firstTokenWidth : 0)} />
 				</Row>
 			)}
 		</Pane>
 	);
 };
 
+const leastBar = 4;
+
 const CompactMachine = (props: MachineViewProps) => {
 	const {width, height, device, rates, context, load} = props;
 	const {vram, ram, digits} = measures(props);
-	const bar = Math.max(4, Math.floor((width - 19 - 4 * digits) / 2));
+	const bar = Math.max(leastBar, Math.floor((width - 19 - 4 * digits) / 2));
+	/** Of the last line's bar and context. */
+	const room = width - 2 - labelWidth - speedsWidth;
 	return (
 		<Box flexDirection="column" width={width} height={height} paddingX={1} overflowY="hidden">
 			<Box justifyContent="space-between" height={1}>
@@ -152,10 +160,13 @@ const CompactMachine = (props: MachineViewProps) => {
 				</Row>
 			)}
 			{height >= 2 && !load && (
-				<Row label="tok/s" bar={<Sparkline rates={rates} width={Math.max(4, Math.min(bar, width - 48))} />}>
+				<Row
+					label="tok/s"
+					bar={<Sparkline rates={rates} width={Math.max(leastBar, Math.min(bar, room - contextWidth(context, room - leastBar)))} />}
+				>
 					<Speeds rates={rates} />
 					{'  '}
-					<ContextFact context={context} isShort={width < 66} />
+					<ContextFact context={context} room={room - leastBar} />
 				</Row>
 			)}
 		</Box>

@@ -101,8 +101,20 @@ export const Speeds = ({rates}: {readonly rates: Rates}) => {
 
 export type ContextUse = {readonly used: number; readonly size: number} | undefined;
 
-export const ContextFact = ({context, isShort = false}: {readonly context: ContextUse; readonly isShort?: boolean}) => {
-	if (isShort || !context) return <Fact name="ctx" value={percent(context && context.used / context.size)} width={5} />;
+/** Cells of `18.4 now  17.9 mean`, with a digit more, and of the gap behind it. */
+export const speedsWidth = 22;
+
+const numbersWidth = ({size}: {readonly size: number}) => 'ctx '.length + 2 * count(size).length + '/'.length;
+const percentWidth = 'ctx 100 %'.length;
+
+/** Cells that `ContextFact` takes of those that there are. */
+export const contextWidth = (context: ContextUse, room: number): number =>
+	context && numbersWidth(context) <= room ? numbersWidth(context) : percentWidth;
+
+/** Numbers where there is room for them, else percent. */
+export const ContextFact = ({context, room}: {readonly context: ContextUse; readonly room: number}) => {
+	if (!context || numbersWidth(context) > room)
+		return <Fact name="ctx" value={percent(context && context.used / context.size)} width={5} />;
 	const size = count(context.size);
 	return (
 		<>

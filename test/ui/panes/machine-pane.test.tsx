@@ -49,7 +49,7 @@ test('at 80 columns: our RAM and the time to the first token make room', () => {
 ╭─ Machine ────────────────────────────────────────────────────────────────────╮
 │ VRAM  ▓███████████████████▒▒──            10.2 → 11.1 / 12.0 GiB   ours  9.6 │
 │ RAM   ▓▓▓▓███████████████─────                   48.9 / 62.7 GiB   swap  0.3 │
-│ tok/s ▂▃▅▇▇▇▇                                 18.4 now  17.9 mean  ctx  18 % │
+│ tok/s ▂▃▅▇▇▇▇                         18.4 now  17.9 mean  ctx  2,911/16,384 │
 ╰──────────────────────────────────────────────────────────────────────────────╯
 `);
 });
@@ -88,7 +88,7 @@ test('a load takes the place of the tokens', () => {
 test('compact: two lines, or one', () => {
 	expect(show(60, 2)).toBe(`
  VRAM  ▓█████████── 10.2/12.0    RAM ▓▓███████─── 48.9/62.7
- tok/s ▂▃▅▇▇▇▇               18.4 now  17.9 mean  ctx  18 %
+ tok/s ▂▃▅▇▇▇▇       18.4 now  17.9 mean  ctx  2,911/16,384
 `);
 	expect(show(60, 2, {...cpuOnly, load: {progress: 0.043, etaMs: undefined}})).toBe(`
  VRAM  CPU only                  RAM ▓▓███████─── 48.9/62.7
@@ -104,7 +104,7 @@ test('ASCII', () => {
 +- Machine --------------------------------------------------------------------+
 | VRAM  =###############++++....           10.2 ->  8.2 / 12.0 GiB   ours  9.6 |
 | RAM   ====###############.....                   48.9 / 62.7 GiB   swap  0.3 |
-| tok/s .:=****                                 18.4 now  17.9 mean  ctx  18 % |
+| tok/s .:=****                         18.4 now  17.9 mean  ctx  2,911/16,384 |
 +------------------------------------------------------------------------------+
 `);
 });
@@ -113,6 +113,14 @@ test('our share is left out where it is all that is used', () => {
 	expect(
 		show(120, 5, {readings: {...writing.readings, vram: {totalBytes: 12 * gib, usedBytes: 9.6 * gib, ownBytes: 9.6 * gib}}}),
 	).toContain(' 9.6 / 12.0 GiB                         │');
+});
+
+test('the context in numbers where they fit, at any width; else in percent', () => {
+	for (const width of [60, 66, 79, 80, 99, 100, 120]) {
+		const height = width < 80 ? 2 : 5;
+		expect(show(width, height)).toMatch(/ctx +2,911\/16,384/);
+		expect(show(width, height, {context: {used: 1, size: 2 ** 31 - 1}})).toMatch(/ctx +(0 %|1\/2,147,483,647)/);
+	}
 });
 
 test('whatever the values, every line is as wide as the pane and nothing is cut off', () => {
