@@ -6,8 +6,9 @@ import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, 
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
 import {createAdviser} from './planner/adviser.js';
+import {createAnswerLearner} from './planner/answer-learner.js';
 import type {CalibrationFile, MachineParts} from './planner/calibration-store.js';
-import {distressOf, noMemory} from './planner/distress.js';
+import {noMemory} from './planner/distress.js';
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
@@ -117,36 +118,18 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		advise: async (model, settings) => plan.adviseOn(model, settings, await loads.readMachine()),
 		say: chat.note,
 	});
+	const learner = createAnswerLearner({observe: keeper.observe, advise: giveAdvice, diskBytes: ports.diskBytes});
 
-	/** Shorter answers say more of the clock than of the machine. */
-	const fewestTokens = 16;
 	let hasForgotten = false;
-	let diskBytes = ports.diskBytes();
-	const learn = ({prompt, generation, contextUsed, forgot}: Answer) => {
+	const learn = (answer: Answer) => {
 		const {model, applied} = engine.get();
-		if (forgot && !hasForgotten)
+		if (answer.forgot && !hasForgotten)
 			chat.note('The context is full: the beginning of the conversation is forgotten. A larger context holds more.', 'warning');
-		hasForgotten = forgot;
+		hasForgotten = answer.forgot;
 		void loads.answered().catch(() => {});
-		const before = diskBytes;
-		diskBytes = ports.diskBytes();
-		if (!model || !applied) return;
-		const {tokens} = generation;
-		const tokensPerSecond = ((tokens - 1) / generation.ms) * 1000;
-		const readBytes = diskBytes === undefined || before === undefined ? undefined : diskBytes - before;
-		const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});
-		if (distress) void giveAdvice(distress, model, applied);
-		if (tokens < fewestTokens) return;
 		const {breakdown} = plan.get().plan ?? {};
-		keeper.observe({
-			model: model.path,
-			settings: applied,
-			weights: model.weights,
-			cache: breakdown && {gpu: breakdown.vram.cache, cpu: breakdown.ram.cache},
-			fillTokens: contextUsed,
-			tokensPerSecond,
-			prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
-		});
+		const cache = breakdown && {vramBytes: breakdown.vram.cache, ramBytes: breakdown.ram.cache};
+		if (model && applied) learner.learn(answer, model, applied, cache);
 	};
 
 	/** llama.cpp first: the probe should have the machine to itself. */
@@ -154,8 +137,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 
 	const afterLoad = async () => {
 		const breaches = await loads.loaded().catch(() => []);
-		// What a load reads from the disk is not paging.
-		diskBytes = ports.diskBytes();
+		learner.forgetReads();
 		plan.refresh();
 		for (const breach of breaches) chat.note(breach, 'warning');
 	};
