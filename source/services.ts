@@ -162,6 +162,12 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		}
 	};
 
+	const warnAboutExperts = ({expertLayers}: ModelFacts) => {
+		const {backend, hooksOff} = engine.get().device ?? {};
+		if (expertLayers === 0 || backend === 'cpu' || hooksOff === undefined) return;
+		chat.note(`Experts cannot be kept on the CPU by number, because the native hooks are off: ${hooksOff}.`);
+	};
+
 	const load: Services['load'] = async (model, {keepConversation = true} = {}) => {
 		const {model: before, applied: beforeSettings} = engine.get();
 		engine.cancel();
@@ -185,6 +191,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		if (outcome.ok) {
 			for (const limit of limits) chat.note(limit);
 			if (applied) warnAbout(model, applied, options.wanted);
+			warnAboutExperts(model);
 			await afterLoad();
 			return;
 		}

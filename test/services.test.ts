@@ -1,7 +1,7 @@
 import {describe, expect, test} from 'vitest';
 import type {EngineMemory, Settings} from '../source/engine/types.js';
-import {baseSettings, createFakeEngine, gib, wantedAuto} from './support/fake-engine.js';
-import {createFakeServices} from './support/fake-services.js';
+import {baseSettings, createFakeEngine, gib, gpuDevice, wantedAuto} from './support/fake-engine.js';
+import {bigModel, createFakeServices} from './support/fake-services.js';
 
 const path = '/models/big-Q4_K_M.gguf';
 
@@ -128,4 +128,16 @@ describe('advice by itself', () => {
 		services.chat.send('count');
 		await expect.poll(notes).toContainEqual(expect.stringMatching(/^Paging: the weights do not stay in RAM/));
 	});
+});
+
+test.each([
+	['a model with experts', 36, 'there was no compiler', 1],
+	['a dense model', 0, 'there was no compiler', 0],
+	['hooks that work', 36, undefined, 0],
+])('what cannot be placed is said once: %s', async (_what, expertLayers, hooksOff, count) => {
+	const {notes} = await open({
+		fake: createFakeEngine({device: {...gpuDevice, hooksOff}}),
+		models: {[path]: {...bigModel, expertLayers}},
+	});
+	expect(notes().filter(note => note.includes('the native hooks are off: there was no compiler.'))).toHaveLength(count);
 });

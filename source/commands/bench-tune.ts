@@ -1,6 +1,6 @@
 import type {Device, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import {rate} from '../lib/format.js';
-import {wantedContext} from '../planner/settings.js';
+import {concrete} from '../planner/settings.js';
 import {type Speed, type Tuned, tune} from '../planner/tune.js';
 import type {BenchOutside} from './bench.js';
 import type {BenchOptions, TuneOptions} from './bench-options.js';
@@ -35,9 +35,8 @@ export const open = (wanted: WantedSettings, {values}: TuneOptions): WantedSetti
 
 /** What the engine would make of what is still open. */
 const numbered = ({start, tune: {values}, model, device, outside}: Scene): Settings => ({
-	...start,
+	...concrete(start, model),
 	gpuLayers: device.backend === 'cpu' || start.gpuLayers === 'auto' ? 0 : closest(start.gpuLayers, values.gpuLayers),
-	contextSize: wantedContext(start.contextSize, model.trainedContext),
 	threads: closest(start.threads === 'auto' ? Math.max(1, outside.threads - 1) : start.threads, values.threads),
 	batchSize: closest(usualBatchSize, values.batchSize),
 });

@@ -1,3 +1,4 @@
+import {isTensorPattern} from '../engine/tensor-pattern.js';
 import {parseSize, type Size} from '../lib/size.js';
 import {type FlagName, type GivenFlags, UsageError} from './flags.js';
 
@@ -42,3 +43,11 @@ export const sizes = (given: GivenFlags, name: FlagName): readonly Size[] =>
 	text(given, name)
 		?.split(',')
 		.map(value => size(name, value.trim())) ?? [];
+
+/** `PATTERN=CPU,…` as it was given. */
+export const overrides = (given: GivenFlags): string | undefined => {
+	const value = text(given, 'override-tensor');
+	const wrong = value?.split(',').find(part => !part.endsWith('=CPU') || !isTensorPattern(part.slice(0, -'=CPU'.length)));
+	if (wrong === undefined) return value;
+	throw new UsageError(`--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors, not "${wrong}".`);
+};

@@ -25,6 +25,10 @@ export const flags = [
 		value: 'N|auto',
 		text: "context size in tokens (8,192, or the model's own if smaller; auto: the largest that fits)",
 	},
+	{names: ['n-cpu-moe', 'ncmoe'], value: 'N', text: 'keep the experts of the first N layers on the CPU (as many as it takes)'},
+	{names: ['cpu-moe', 'cmoe'], text: 'keep all experts on the CPU'},
+	{names: ['override-tensor', 'ot'], value: 'PATTERN=CPU,…', text: 'keep the tensors with such names on the CPU', repeats: true},
+	{names: ['no-kv-offload', 'nkvo'], text: 'keep the KV cache in RAM'},
 	{names: ['cache-type-k', 'ctk'], value: 'TYPE', text: `type of the KV cache for K: ${cacheTypeNames.join(', ')}`},
 	{names: ['cache-type-v', 'ctv'], value: 'TYPE', text: 'the same for V'},
 	{names: ['batch-size', 'b'], value: 'N', text: 'tokens evaluated at once in a prompt (512)'},
@@ -62,7 +66,10 @@ export const flags = [
 export type FlagName = (typeof flags)[number]['names'][0];
 export type GivenFlags = Readonly<Partial<Record<FlagName, string | true>>>;
 
-const dashed = (name: string) => (name.length > 3 || flags.some(({names}) => names[0] === name) ? `--${name}` : `-${name}`);
+/** llama.cpp writes them with one dash. */
+const isShort = (name: string) => name.length <= 5;
+
+const dashed = (name: string) => (!isShort(name) || flags.some(({names}) => names[0] === name) ? `--${name}` : `-${name}`);
 
 const findFlag = (name: string): (Flag & {readonly names: readonly [FlagName, ...string[]]}) | undefined =>
 	flags.find(flag => (flag.names as readonly string[]).includes(name));
@@ -131,7 +138,7 @@ export const flagLines = (isListed: (flag: Flag & {readonly names: readonly stri
 	(flags as readonly Flag[])
 		.filter(isListed)
 		.map(({names: [long, ...others], text: explanation, value}) => {
-			const short = others.find(name => name.length <= 3);
+			const short = others.find(isShort);
 			const left = `${short ? `-${short}, ` : ''}--${long}${value ? ` ${value}` : ''}`;
 			return `    ${left.padEnd(36)}${explanation}`;
 		})

@@ -1,7 +1,7 @@
 import {cacheTypeNames, type FlashAttention, type GpuChoice, type WantedSettings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
 import type {Budgets} from '../planner/machine.js';
-import {number, oneOf, sizes, text} from './flag-values.js';
+import {number, oneOf, overrides, sizes, text} from './flag-values.js';
 import {type FlagName, flags, type GivenFlags, UsageError} from './flags.js';
 
 const gpuChoices: readonly GpuChoice[] = ['auto', 'cuda', 'vulkan', 'metal', 'off'];
@@ -116,7 +116,9 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 		gpu: oneOf(given, 'gpu', gpuChoices) ?? 'auto',
 		wanted: {
 			gpuLayers: gpuLayers(given),
-			cpuExpertLayers: 0,
+			cpuExpertLayers: given['cpu-moe'] ? allLayers : (number(given, 'n-cpu-moe', {least: 0, whole: true}) ?? 'auto'),
+			overrideTensor: overrides(given),
+			kvOffload: given['no-kv-offload'] ? false : undefined,
 			mmap: given['no-mmap'] !== true,
 			mlock: given.mlock === true,
 			contextSize:

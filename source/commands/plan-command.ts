@@ -19,6 +19,8 @@ export const serverCommand = ({path, settings, threads, gpu}: Chosen): string =>
 		...['--model', path.startsWith('-') ? `./${path}` : path],
 		...['--gpu-layers', String(settings.gpuLayers)],
 		...(settings.cpuExpertLayers > 0 ? ['--n-cpu-moe', String(settings.cpuExpertLayers)] : []),
+		...(settings.overrideTensor === undefined ? [] : ['--override-tensor', settings.overrideTensor]),
+		...(settings.kvOffload === false ? ['--no-kv-offload'] : []),
 		...(gpu === 'off' && settings.gpuLayers === 0 ? ['--device', 'none'] : []),
 		...['--ctx-size', String(settings.contextSize)],
 		...['--cache-type-k', settings.cacheTypeK, '--cache-type-v', settings.cacheTypeV],

@@ -26,7 +26,7 @@ by its share of blocks. Not exact: models whose blocks differ in their cache, an
 export const elsewhere =
 	(ask: AskDryRun, {weights, layers, tensors}: Model): AskDryRun =>
 	async settings => {
-		const base: Settings = {...settings, gpuLayers: 0, cpuExpertLayers: 0};
+		const base: Settings = {...settings, gpuLayers: 0, cpuExpertLayers: 0, kvOffload: true};
 		const dryRun = await ask(base);
 		const computeBytes = dryRun.compute ? dryRun.compute.ramBytes * computeFactor + computeExtraBytes : usualComputeBytes;
 		const isWhole = settings.gpuLayers >= layers && settings.cpuExpertLayers === 0;

@@ -51,7 +51,13 @@ const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}
 });
 
 const bindingToJson = (binding: BindingLimit | undefined) =>
-	binding ? {limit: binding.limit, nextGpuLayers: binding.next, missingBytes: Math.round(binding.missingBytes)} : null;
+	binding
+		? {
+				limit: binding.limit,
+				...(binding.isOfExperts ? {nextGpuLayers: null, nextCpuExpertLayers: binding.next} : {nextGpuLayers: binding.next}),
+				missingBytes: Math.round(binding.missingBytes),
+			}
+		: null;
 
 const adviceToJson = ({text, freesVramBytes, moreLayers, tokensPerSecond, settings}: Advice) => ({
 	text,

@@ -35,12 +35,23 @@ const left = (title: string): Column => ({title, align: 'left'});
 
 const vramCell = (plan: Plan, {target}: Report): string => (target.machine.vram ? bytesWords(plan.vramBytes, plan) : '—');
 
-const layersTable = (report: Report): readonly string[] =>
-	table(
-		[left(''), right('layers'), right('VRAM'), right('RAM'), right('context'), right('tok/s'), left('verdict')],
+const layersTable = (report: Report): readonly string[] => {
+	const hasExperts = report.plans.some(({settings}) => settings.cpuExpertLayers > 0);
+	return table(
+		[
+			left(''),
+			right('layers'),
+			...(hasExperts ? [right('experts on CPU')] : []),
+			right('VRAM'),
+			right('RAM'),
+			right('context'),
+			right('tok/s'),
+			left('verdict'),
+		],
 		report.plans.map(plan => [
 			plan === recommendedOf(report) ? '▸' : '',
 			String(plan.settings.gpuLayers),
+			...(hasExperts ? [String(plan.settings.cpuExpertLayers)] : []),
 			vramCell(plan, report),
 			bytesWords(plan.ramBytes, plan),
 			count(plan.settings.contextSize),
@@ -48,6 +59,7 @@ const layersTable = (report: Report): readonly string[] =>
 			verdictWords(plan),
 		]),
 	);
+};
 
 const cardsTable = (reports: readonly Report[]): readonly string[] =>
 	table(
@@ -92,7 +104,11 @@ const one = (report: Report): readonly string[] => {
 	return [
 		...layersTable(report),
 		'',
-		...(isFree ? ['▸ recommended: most layers that the VRAM takes.'] : []),
+		...(isFree
+			? [
+					`▸ recommended: ${chosen.settings.cpuExpertLayers > 0 ? 'all layers, and the fewest experts on the CPU' : 'most layers that the VRAM takes'}.`,
+				]
+			: []),
 		...(bindingLimit ? [`${bindingText(chosen, bindingLimit)}.`] : allFit),
 		...ramNotes(report),
 		contextWords(report),

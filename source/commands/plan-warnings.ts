@@ -15,6 +15,5 @@ export const warningsAbout = ({settings, breakdown}: Plan, model: ModelFacts, ml
 		warnings.push(describeError(error));
 	}
 
-	const limits = {gpuLayers: model.layers, trainedContext: model.trainedContext, threads: settings.threads};
-	return [...warnings, ...warningsOf(settings, limits).map(asSentence)];
+	return [...warnings, ...warningsOf(settings, model).map(asSentence)];
 };

@@ -9,7 +9,8 @@ import {adviceFor} from '../planner/advice.js';
 import {type Fit, fitLayers, type PlanFor, ramLimit} from '../planner/fit.js';
 import {isContextOpen, largestContext} from '../planner/fit-context.js';
 import {planOf} from '../planner/memory.js';
-import {wantedContext} from '../planner/settings.js';
+import {mostCpuExperts} from '../planner/placement.js';
+import {canPlaceExperts, concrete} from '../planner/settings.js';
 import type {AskDryRun, Machine, Plan, Speeds} from '../planner/types.js';
 import {UsageError} from './flags.js';
 import type {CliOptions} from './options.js';
@@ -53,17 +54,22 @@ type Scene = {
 	readonly settings: Settings;
 	/** undefined: to be found. */
 	readonly gpuLayers: number | undefined;
+	readonly cpuExpertLayers: WantedSettings['cpuExpertLayers'];
 	readonly contextSize: WantedSettings['contextSize'];
 	readonly driverBytes: number;
 	readonly mlockLimitBytes: number | undefined;
 	readonly ask: AskDryRun;
 };
 
-/** Without a device the engine has nowhere to place layers, and answers with nonsense. */
-const askFor = async ({ask, device, settings, model: {facts, tensors}}: Scene, target: Target): Promise<AskDryRun> => {
+/** Without a device the engine has nowhere to place layers, and answers with nonsense. `mostCpuExperts`: what may be tried; 0: nothing can place them. */
+const askFor = async ({ask, device, settings, model: {facts, tensors}}: Scene, target: Target) => {
 	const about = {weights: facts.weights, layers: facts.layers, tensors};
-	if (!target.hasOtherCard) return ask;
-	return device.backend !== 'cpu' && (await takesAll(ask, settings, about)) ? ask : elsewhere(ask, about);
+	const most = mostCpuExperts(facts.weights.sizes);
+	if (!target.hasOtherCard) return {ask, mostCpuExperts: canPlaceExperts(device) ? most : 0};
+	const canAsk = device.backend !== 'cpu' && (most === 0 || canPlaceExperts(device));
+	if (canAsk && (await takesAll(ask, settings, about))) return {ask, mostCpuExperts: most};
+	if (settings.overrideTensor === undefined) return {ask: elsewhere(ask, about), mostCpuExperts: most};
+	throw new EngineError('unsupported', '--override-tensor can be planned for the GPU at hand only.');
 };
 
 /** Where its numbers run over, the rough formula answers with less than nothing. */
@@ -74,21 +80,33 @@ const checked = (dryRun: DryRun): DryRun => {
 };
 
 /** The settings that are recommended, or those that were given. */
-const choose = async ({settings, gpuLayers, model: {facts}}: Scene, machine: Machine, planFor: PlanFor): Promise<Fit> => {
+const choose = async (
+	{settings, gpuLayers, model: {facts}}: Scene,
+	machine: Machine,
+	cpuExpertLayers: number,
+	planFor: PlanFor,
+): Promise<Fit> => {
 	const layers = machine.vram ? facts.layers : 0;
-	if (gpuLayers === undefined && layers > 0) return fitLayers({settings, layers, sizes: facts.weights.sizes, machine}, planFor);
+	if (gpuLayers === undefined && layers > 0)
+		return fitLayers({settings, layers, cpuExpertLayers, sizes: facts.weights.sizes, machine}, planFor);
 	const plan = await planFor({...settings, gpuLayers: Math.min(gpuLayers ?? 0, layers)});
 	return {plan, bindingLimit: ramLimit(plan)};
 };
 
-/** From no layer to all, where the layers were not given. */
-const rowsAround = async (chosen: Plan, {gpuLayers, model}: Scene, {vram}: Machine, planFor: PlanFor): Promise<readonly Plan[]> => {
-	if (gpuLayers !== undefined || !vram) return [chosen];
+/** From no layer to all, where the layers were not given; with all of them, and experts that may be placed, from all experts on the CPU to none. */
+const rowsAround = async (chosen: Plan, {gpuLayers, model}: Scene, mostCpuExperts: number, planFor: PlanFor): Promise<readonly Plan[]> => {
+	const {settings} = chosen;
+	const {layers} = model.facts;
+	if (gpuLayers !== undefined) return [chosen];
+	const rows =
+		mostCpuExperts > 0 && settings.gpuLayers === layers
+			? rowLayers(mostCpuExperts, settings.cpuExpertLayers)
+					.toReversed()
+					.map(cpuExpertLayers => ({...settings, cpuExpertLayers}))
+			: rowLayers(layers, settings.gpuLayers).map(count => ({...settings, gpuLayers: count}));
+	const isChosen = (row: Settings) => row.gpuLayers === settings.gpuLayers && row.cpuExpertLayers === settings.cpuExpertLayers;
 	const plans: Plan[] = [];
-	for (const count of rowLayers(model.facts.layers, chosen.settings.gpuLayers)) {
-		plans.push(count === chosen.settings.gpuLayers ? chosen : await planFor({...chosen.settings, gpuLayers: count}));
-	}
-
+	for (const row of rows) plans.push(isChosen(row) ? chosen : await planFor(row));
 	return plans;
 };
 
@@ -96,10 +114,11 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 	const {model, device, gpuLayers, contextSize} = scene;
 	const {weights, trainedContext} = model.facts;
 	const {machine, speeds, hasOtherCard} = target;
-	const ask = await askFor(scene, target);
+	const {ask, mostCpuExperts} = await askFor(scene, target);
+	const openExperts = scene.cpuExpertLayers === 'auto' ? mostCpuExperts : 0;
 	const driverBytes = hasOtherCard ? 0 : scene.driverBytes;
 	const planFor: PlanFor = async tried => planOf({settings: tried, dryRun: await ask(tried), weights, machine, speeds, driverBytes});
-	const fit = await choose(scene, machine, planFor);
+	const fit = await choose(scene, machine, openExperts, planFor);
 	const largest = await largestContext(fit.plan, trainedContext, machine, planFor);
 	const isOpen = isContextOpen(contextSize, fit.plan);
 	const chosen = isOpen && largest ? largest.plan : fit.plan;
@@ -107,13 +126,15 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 		model: model.facts,
 		device,
 		target,
-		plans: await rowsAround(chosen, scene, machine, planFor),
+		plans: machine.vram ? await rowsAround(chosen, scene, openExperts, planFor) : [chosen],
 		chosen,
 		isGiven: gpuLayers !== undefined,
 		// A smaller context has taken the place of what did not fit.
 		bindingLimit: chosen !== fit.plan && fit.plan.verdict === 'does not fit' ? ramLimit(chosen) : fit.bindingLimit,
 		largestContext: largest,
-		advice: withAdvice ? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask}) : [],
+		advice: withAdvice
+			? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask, canPlaceExperts: mostCpuExperts > 0})
+			: [],
 		warnings: warningsAbout(chosen, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
 	};
 };
@@ -167,12 +188,8 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 		const scene: Scene = {
 			model,
 			device,
-			settings: {
-				...wanted,
-				gpuLayers: 0,
-				contextSize: wantedContext(wanted.contextSize, facts.trainedContext),
-				threads: wanted.threads === 'auto' ? outside.threads : wanted.threads,
-			},
+			settings: {...concrete(wanted, facts), gpuLayers: 0, threads: wanted.threads === 'auto' ? outside.threads : wanted.threads},
+			cpuExpertLayers: wanted.cpuExpertLayers,
 			gpuLayers: wanted.gpuLayers === 'auto' ? undefined : wanted.gpuLayers,
 			contextSize: wanted.contextSize,
 			driverBytes: await outside.driverBytes(device),

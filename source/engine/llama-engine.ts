@@ -249,7 +249,14 @@ export const createLlamaEngine = (): Engine => {
 			}
 
 			return {
-				settings: {...settings, threads, gpuLayers: loaded.gpuLayers, contextSize: context.contextSize, batchSize: context.batchSize},
+				settings: {
+					...settings,
+					threads,
+					gpuLayers: loaded.gpuLayers,
+					cpuExpertLayers: settings.cpuExpertLayers === 'auto' ? 0 : settings.cpuExpertLayers,
+					contextSize: context.contextSize,
+					batchSize: context.batchSize,
+				},
 				memory: await memory(),
 			};
 		},

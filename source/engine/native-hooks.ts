@@ -47,7 +47,8 @@ export type Placement = Pick<WantedSettings, 'cpuExpertLayers' | 'overrideTensor
 
 const cpuTensorsOf = ({cpuExpertLayers, overrideTensor}: Placement): readonly string[] => [
 	...(overrideTensor?.split(',') ?? []).map(override => override.replace(/=CPU$/, '')),
-	...(cpuExpertLayers > 0 ? [expertTensors(cpuExpertLayers)] : []),
+	// What is left open is settled before a load; 'auto' comes here where there is no GPU.
+	...(cpuExpertLayers !== 'auto' && cpuExpertLayers > 0 ? [expertTensors(cpuExpertLayers)] : []),
 ];
 
 /** Equal for the same placement. */

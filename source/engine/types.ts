@@ -36,8 +36,9 @@ export type Settings = {
 };
 
 /** What the engine is asked for: `auto` lets it choose; the answer says what it chose. The planner settles layers and context before. */
-export type WantedSettings = Omit<Settings, 'gpuLayers' | 'contextSize' | 'threads'> & {
+export type WantedSettings = Omit<Settings, 'gpuLayers' | 'cpuExpertLayers' | 'contextSize' | 'threads'> & {
 	readonly gpuLayers: number | 'auto';
+	readonly cpuExpertLayers: number | 'auto';
 	/** `usual`: 8,192 or the model's own if smaller; `auto`: what fits. */
 	readonly contextSize: number | 'auto' | 'usual';
 	readonly threads: number | 'auto';

@@ -12,7 +12,7 @@ export type AdviceRequest = {
 	readonly speeds: Speeds | undefined;
 	readonly ask: AskDryRun;
 	/** Whether something can place experts by number. */
-	readonly canPlaceExperts?: boolean;
+	readonly canPlaceExperts?: boolean | undefined;
 	/** What the driver takes of the device once anything is there. */
 	readonly driverBytes: number;
 };

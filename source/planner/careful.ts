@@ -1,5 +1,5 @@
 import type {DryRun, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
-import {wantedContext} from './settings.js';
+import {concrete} from './settings.js';
 
 /**
 ggml ends the process over a KV cache tensor that is larger than what a device gives in one piece (seen on Vulkan from some 200 MB on a software device; real cards
@@ -22,8 +22,6 @@ export const createDryRun =
 
 /** What has to be asked before unusual settings are loaded; rejects where the engine would not survive them. */
 export const vet = async (model: ModelFacts, wanted: WantedSettings, askCarefully: Ask): Promise<void> => {
-	const contextSize = wantedContext(wanted.contextSize, model.trainedContext);
-	if (!isUnusual({contextSize}, model)) return;
-	const gpuLayers = wanted.gpuLayers === 'auto' ? model.layers : Math.min(wanted.gpuLayers, model.layers);
-	await askCarefully(model.path, {...wanted, contextSize, gpuLayers, threads: 1});
+	const settings = concrete(wanted.gpuLayers === 'auto' ? {...wanted, gpuLayers: model.layers} : wanted, model);
+	if (isUnusual(settings, model)) await askCarefully(model.path, settings);
 };

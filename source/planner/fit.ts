@@ -10,6 +10,8 @@ export type BindingLimit = {
 	/** GPU layers, or tokens of context, that were one step too many. */
 	readonly next: number;
 	readonly missingBytes: number;
+	/** All layers are on the GPU, and `next` counts layers whose experts are on the CPU. */
+	readonly isOfExperts?: boolean;
 };
 
 /** `layersWithQ8Cache`: how many more layers a q8_0 KV cache would make room for. */
@@ -20,9 +22,11 @@ export type Fit = {readonly plan: Plan; readonly bindingLimit: BindingLimit | un
 export type PlanFor = (settings: Settings) => Promise<Plan>;
 
 type Wishes = {
-	/** Only their GPU layers are searched. */
+	/** Only their GPU layers and experts on the CPU are searched. */
 	readonly settings: Settings;
 	readonly layers: number;
+	/** As many layers as may have their experts on the CPU; undefined: as many as the settings say. */
+	readonly cpuExpertLayers?: number | undefined;
 	readonly sizes: LayerSizes;
 	readonly machine: Machine;
 };
@@ -36,6 +40,28 @@ const roomBytes = ({vram}: Machine): number => {
 /** More layers take less RAM, so it binds only where no number of layers helps. */
 export const ramLimit = ({settings, ramVerdict, ramLeftBytes = 0}: Plan): BindingLimit | undefined =>
 	ramVerdict === 'does not fit' ? {limit: 'RAM', next: settings.gpuLayers + 1, missingBytes: Math.max(0, -ramLeftBytes)} : undefined;
+
+/** All layers on the GPU with the fewest experts on the CPU: between what none and what all of them take there, by their sizes. */
+const fitExperts = async ({settings, sizes, machine}: Wishes, none: Plan, all: Plan, planFor: PlanFor): Promise<Fit> => {
+	const most = all.settings.cpuExpertLayers;
+	const planAt = (cpuExpertLayers: number) => planFor({...settings, cpuExpertLayers});
+	const onGpu = (cpuExpertLayers: number) => placedBytes({...settings, cpuExpertLayers}, sizes).gpu;
+	const bytesAt = (cpuExpertLayers: number) =>
+		all.vramBytes + (none.vramBytes - all.vramBytes) * ((onGpu(cpuExpertLayers) - onGpu(most)) / Math.max(1, onGpu(0) - onGpu(most)));
+	let best = most;
+	while (best > 1 && bytesAt(best - 1) <= roomBytes(machine)) best--;
+	let plan = best === most ? all : await planAt(best);
+	while (best < most && !isFine(plan, machine)) plan = ++best === most ? all : await planAt(best);
+	let next = best === 1 ? none : await planAt(best - 1);
+	while (best > 1 && isFine(next, machine)) {
+		best--;
+		plan = next;
+		next = best === 1 ? none : await planAt(best - 1);
+	}
+
+	const missingBytes = Math.max(0, next.vramBytes - roomBytes(machine));
+	return {plan, bindingLimit: ramLimit(plan) ?? {limit: 'VRAM', next: best - 1, missingBytes, isOfExperts: true}};
+};
 
 /** Between what no layer and what all layers take, by the sizes of the layers. */
 const guess = ({settings, layers, sizes, machine}: Wishes, none: Plan, all: Plan): number => {
@@ -52,15 +78,26 @@ const guess = ({settings, layers, sizes, machine}: Wishes, none: Plan, all: Plan
 
 /**
 Most layers on the GPU that the VRAM takes: what lies there is read fastest. With none that fit it is 0 layers, and the plan says that it does not fit.
+Where experts may be placed, all layers and the fewest experts on the CPU, because a token reads few of them; only when they do not fit even so, fewer layers.
 
 It begins where the layers' sizes point to and goes on one by one: each question about another number of layers takes up to half a second on large models.
 */
 export const fitLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> => {
-	const {settings, layers, machine} = wishes;
-	const planAt = (gpuLayers: number) => planFor({...settings, gpuLayers});
-	const all = await planAt(layers);
+	const {layers, machine, cpuExpertLayers} = wishes;
+	// Where both sides are the same memory nothing is won.
+	const isOpen = cpuExpertLayers !== undefined && cpuExpertLayers > 0 && !machine.isUnified;
+	const whole = {...wishes.settings, gpuLayers: layers, ...(isOpen && {cpuExpertLayers: 0})};
+	const all = await planFor(whole);
 	// All layers can take less than all but one: then nothing is handed over.
 	if (isFine(all, machine)) return {plan: all, bindingLimit: ramLimit(all)};
+	const withoutExperts = isOpen ? await planFor({...whole, cpuExpertLayers}) : undefined;
+	if (withoutExperts && isFine(withoutExperts, machine)) return fitExperts({...wishes, settings: whole}, all, withoutExperts, planFor);
+	return fitFewerLayers({...wishes, settings: withoutExperts?.settings ?? whole}, withoutExperts ?? all, planFor);
+};
+
+const fitFewerLayers = async (wishes: Wishes, all: Plan, planFor: PlanFor): Promise<Fit> => {
+	const {settings, layers, machine} = wishes;
+	const planAt = (gpuLayers: number) => planFor({...settings, gpuLayers});
 	let best = guess(wishes, await planAt(0), all);
 	let plan = await planAt(best);
 	while (best > 0 && !isFine(plan, machine)) plan = await planAt(--best);
@@ -83,7 +120,7 @@ export const layersWithQ8Cache = async ({plan, bindingLimit}: Fit, wishes: Wishe
 	const {cacheTypeK, cacheTypeV, flashAttention, gpuLayers} = plan.settings;
 	const isWide = [cacheTypeK, cacheTypeV].every(type => type === 'f32' || type === 'f16' || type === 'bf16');
 	// llama.cpp takes a quantized V cache only with flash attention.
-	if (bindingLimit?.limit !== 'VRAM' || !isWide || flashAttention === 'off') return 0;
+	if (bindingLimit?.limit !== 'VRAM' || bindingLimit.isOfExperts || !isWide || flashAttention === 'off') return 0;
 	const settings: Settings = {...wishes.settings, cacheTypeK: 'q8_0', cacheTypeV: 'q8_0'};
 	const same = await planFor({...settings, gpuLayers: gpuLayers + 1});
 	if (!isFine(same, wishes.machine)) return 0;

@@ -10,6 +10,7 @@ import {isFine} from './layer-search.js';
 import {type Budgets, machineOf} from './machine.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
+import {canPlaceExperts} from './settings.js';
 import {type Settled, settle} from './settle.js';
 import type {Machine, Plan} from './types.js';
 
@@ -75,6 +76,7 @@ export const createLoadPlanner = ({engine, readRam, calibration, budgets, askCar
 			await vet(model, wanted, askCarefully);
 			return settle(wanted, {
 				...scene,
+				canPlaceExperts: canPlaceExperts(device),
 				mlockLimitBytes: await mlockLimitBytes(),
 				askCarefully: tried => askCarefully(model.path, tried),
 				signal,

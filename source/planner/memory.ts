@@ -122,7 +122,7 @@ export const estimatedDryRun = (settings: Settings, weights: ModelWeights, known
 	const before = placedBytes(known.settings, weights.sizes);
 	const after = placedBytes(settings, weights.sizes);
 	const blocks = Math.max(1, weights.sizes.blocks.length);
-	const gpuShare = gpuBlocks(settings.gpuLayers, blocks) / blocks;
+	const gpuShare = settings.kvOffload === false ? 0 : gpuBlocks(settings.gpuLayers, blocks) / blocks;
 	const computeScale = batch(settings) / batch(known.settings);
 	const compute = {
 		vramBytes: Math.min(dryRun.context.vramBytes, dryRun.compute?.vramBytes ?? 0),

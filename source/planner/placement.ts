@@ -16,6 +16,9 @@ export const isOutputOnGpu = (gpuLayers: number): boolean => gpuLayers > 0;
 /** Blocks on the GPU, the output layer not counted. */
 export const gpuBlocks = (gpuLayers: number, blocks: number): number => Math.max(0, blocks - firstGpuBlock(gpuLayers, blocks));
 
+/** As many layers as `--n-cpu-moe` can be told to keep the experts of on the CPU; 0: there are none. */
+export const mostCpuExperts = ({blocks}: LayerSizes): number => blocks.findLastIndex(({expertBytes}) => expertBytes > 0) + 1;
+
 type Place = Pick<Settings, 'gpuLayers' | 'cpuExpertLayers'>;
 
 const sumSides = (

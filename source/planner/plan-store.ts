@@ -8,7 +8,7 @@ import {adviceFor} from './advice.js';
 import {type Binding, fitLayers, layersWithQ8Cache} from './fit.js';
 import {type Budgets, machineOf} from './machine.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
-import {type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
+import {canPlaceExperts, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 export type PlanState = {
@@ -71,7 +71,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 	const limits = (): Limits | undefined => {
 		const {model: loaded, device} = engine.get();
-		return loaded && device ? limitsOf(loaded, device.backend !== 'cpu', threads) : undefined;
+		return loaded && device ? limitsOf(loaded, device, threads) : undefined;
 	};
 
 	const ask = async (facts: ModelFacts, settings: Settings): Promise<DryRun> => {
@@ -113,7 +113,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		const bounds = limits();
 		const now = shown();
 		if (!now || !bounds) return;
-		for (const name of ['gpuLayers', 'contextSize'] as const) {
+		for (const name of ['gpuLayers', 'cpuExpertLayers', 'contextSize'] as const) {
 			for (const move of ['more', 'less'] as const) {
 				if (!isFree() || shown()?.settings !== now.settings) return;
 				await ask(now.facts, moveSetting(now.settings, name, move, bounds)).catch(() => {});
@@ -129,7 +129,8 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 	): Promise<readonly Advice[]> => {
 		const ground = {...basis(facts), machine};
 		const plan = planOf({settings, dryRun: await askFor(facts, settings), ...ground});
-		return adviceFor({...ground, plan, facts, ask: tried => askFor(facts, tried)});
+		const {device} = engine.get();
+		return adviceFor({...ground, plan, facts, ask: tried => askFor(facts, tried), canPlaceExperts: device && canPlaceExperts(device)});
 	};
 
 	/** At once from what is known, and exactly as soon as the keys rest and the engine has answered. */
@@ -227,7 +228,13 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			const now = shown();
 			const bounds = limits();
 			if (!now || !bounds || store.get().isAsking || !hasGpu()) return;
-			const wishes = {settings: now.settings, layers: bounds.gpuLayers, sizes: now.facts.weights.sizes, machine: basis(now.facts).machine};
+			const wishes = {
+				settings: now.settings,
+				layers: bounds.gpuLayers,
+				cpuExpertLayers: bounds.cpuExpertLayers,
+				sizes: now.facts.weights.sizes,
+				machine: basis(now.facts).machine,
+			};
 			const tryOut = (settings: Settings) => planFor(now.facts, settings);
 			const fit = await whileAsking(() => fitLayers(wishes, tryOut));
 			const {bindingLimit} = fit;

@@ -50,9 +50,14 @@ const ordinal = (value: number): string => {
 export const layersText = (number: number): string => (number === 1 ? '1 layer' : `${number} layers`);
 
 /** Why a fit stopped where it did: "VRAM binds: 12 layers; the 13th needs 0.4 GiB more". */
-export const bindingText = ({settings, vramVerdict, ramVerdict}: Plan, {limit, next, missingBytes}: BindingLimit): string => {
+export const bindingText = ({settings, vramVerdict, ramVerdict}: Plan, {limit, next, missingBytes, isOfExperts}: BindingLimit): string => {
 	if (limit === 'RAM' && ramVerdict === 'does not fit') return `${limit} binds: ${memory(missingBytes)} more of it would be needed`;
 	if (vramVerdict === 'does not fit') return `${limit} binds: not even ${layersText(settings.gpuLayers)} fit`;
+	if (isOfExperts) {
+		const missing = missingBytes > 0 ? `take ${memory(missingBytes)} too much` : 'leave too little free';
+		return `${limit} binds: experts of ${layersText(settings.cpuExpertLayers)} on the CPU; of ${count(next)} they ${missing}`;
+	}
+
 	const missing = missingBytes > 0 ? `needs ${memory(missingBytes)} more` : 'would leave too little free';
 	return `${limit} binds: ${layersText(settings.gpuLayers)}; the ${ordinal(next)} ${missing}`;
 };
@@ -76,8 +81,9 @@ export const pagingText = ({ramVerdict, breakdown}: Plan, {ram}: Machine): strin
 /** It is offered, not taken. */
 export const q8CacheText = (layers: number): string => `KV q8_0 would give ${layers} more ${layers === 1 ? 'layer' : 'layers'}`;
 
-const shortBindingText = ({limit, next, missingBytes}: BindingLimit): string => {
+const shortBindingText = ({limit, next, missingBytes, isOfExperts}: BindingLimit): string => {
 	if (limit === 'RAM') return `RAM binds: ${memory(missingBytes)} more needed`;
+	if (isOfExperts) return `${limit} binds: experts of ${count(next)} layers on the CPU take ${memory(missingBytes)} too much`;
 	return missingBytes > 0
 		? `${limit} binds: layer ${count(next)} needs ${memory(missingBytes)} more`
 		: `${limit} binds: layer ${count(next)} leaves too little`;

@@ -1,4 +1,13 @@
-import {type CacheType, cacheTypeNames, type FlashAttention, type ModelFacts, type Settings, type WantedSettings} from '../engine/types.js';
+import {
+	type CacheType,
+	cacheTypeNames,
+	type Device,
+	type FlashAttention,
+	type ModelFacts,
+	type Settings,
+	type WantedSettings,
+} from '../engine/types.js';
+import {mostCpuExperts} from './placement.js';
 
 /** What applying a change of settings needs, from cheapest to dearest. */
 export type ReloadStep = 'nothing' | 'context' | 'model';
@@ -18,12 +27,18 @@ export const stepBetween = (applied: Settings, pending: Settings): ReloadStep =>
 export type Limits = {
 	/** 0: there is no device to put layers on. */
 	readonly gpuLayers: number;
+	/** Layers whose experts can stay on the CPU; 0: there are none, or nothing can place them. */
+	readonly cpuExpertLayers: number;
 	readonly trainedContext: number | undefined;
 	readonly threads: number;
 };
 
-export const limitsOf = (model: ModelFacts, hasDevice: boolean, threads: number): Limits => ({
-	gpuLayers: hasDevice ? model.layers : 0,
+/** Whether experts can be placed by number: it takes a GPU that they could be on, and the native hooks. */
+export const canPlaceExperts = ({backend, hooksOff}: Device): boolean => backend !== 'cpu' && hooksOff === undefined;
+
+export const limitsOf = (model: ModelFacts, device: Device, threads: number): Limits => ({
+	gpuLayers: device.backend === 'cpu' ? 0 : model.layers,
+	cpuExpertLayers: canPlaceExperts(device) ? mostCpuExperts(model.weights.sizes) : 0,
 	trainedContext: model.trainedContext,
 	threads,
 });
@@ -34,6 +49,7 @@ export type SettingName = Exclude<keyof Settings, 'overrideTensor' | 'kvOffload'
 /** In the order of the tuner's lines. */
 export const settingNames: readonly SettingName[] = [
 	'gpuLayers',
+	'cpuExpertLayers',
 	'contextSize',
 	'cacheTypeK',
 	'cacheTypeV',
@@ -43,6 +59,10 @@ export const settingNames: readonly SettingName[] = [
 	'mmap',
 	'mlock',
 ];
+
+/** Those that there is something to choose of. */
+export const movableNames = (limits: Limits | undefined): readonly SettingName[] =>
+	settingNames.filter(name => name !== 'cpuExpertLayers' || (limits?.cpuExpertLayers ?? 0) > 0);
 
 export type Move = 'less' | 'more' | 'muchLess' | 'muchMore' | 'least' | 'most';
 
@@ -87,6 +107,11 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 	switch (name) {
 		case 'gpuLayers':
 			return moved(name, moveNumber(settings.gpuLayers, move, 0, limits.gpuLayers, Math.max(2, Math.round(limits.gpuLayers / 8))));
+		case 'cpuExpertLayers': {
+			const most = limits.cpuExpertLayers;
+			return most > 0 ? moved(name, moveNumber(settings.cpuExpertLayers, move, 0, most, Math.max(2, Math.round(most / 8)))) : settings;
+		}
+
 		case 'contextSize':
 			return moved(name, moveIn(contextSizes, settings.contextSize, move, 2, limits.trainedContext));
 		case 'cacheTypeK':
@@ -101,8 +126,6 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 		case 'mmap':
 		case 'mlock':
 			return moved(name, moveAmong([false, true], settings[name], move));
-		case 'cpuExpertLayers':
-			return settings; // until something can place them
 	}
 };
 
@@ -110,11 +133,11 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 export const isImpossible = ({flashAttention, cacheTypeV}: Settings): boolean =>
 	flashAttention === 'off' && !['f32', 'f16', 'bf16'].includes(cacheTypeV);
 
-export const isBeyondTraining = ({contextSize}: Settings, {trainedContext}: Limits): boolean =>
+export const isBeyondTraining = ({contextSize}: Settings, {trainedContext}: Pick<Limits, 'trainedContext'>): boolean =>
 	trainedContext !== undefined && contextSize > trainedContext;
 
 /** What a person should know before these settings are applied. */
-export const warningsOf = (settings: Settings, limits: Limits): readonly string[] => {
+export const warningsOf = (settings: Settings, limits: Pick<Limits, 'trainedContext'>): readonly string[] => {
 	const warnings: string[] = [];
 	if (isBeyondTraining(settings, limits)) {
 		warnings.push(`the model was trained for ${limits.trainedContext?.toLocaleString('en-US')} tokens of context`);
@@ -132,9 +155,10 @@ export const wantedContext = (wanted: WantedSettings['contextSize'], trained: nu
 	typeof wanted === 'number' ? wanted : Math.min(defaultContextSize, trained ?? defaultContextSize);
 
 /** What to plan with where nothing was settled. */
-export const concrete = (wanted: WantedSettings, {layers, trainedContext}: Pick<ModelFacts, 'layers' | 'trainedContext'>): Settings => ({
+export const concrete = (wanted: WantedSettings, {layers, trainedContext, weights}: ModelFacts): Settings => ({
 	...wanted,
 	gpuLayers: wanted.gpuLayers === 'auto' ? 0 : Math.min(wanted.gpuLayers, layers),
+	cpuExpertLayers: wanted.cpuExpertLayers === 'auto' ? 0 : Math.min(wanted.cpuExpertLayers, mostCpuExperts(weights.sizes)),
 	contextSize: wantedContext(wanted.contextSize, trainedContext),
 	threads: wanted.threads === 'auto' ? 1 : wanted.threads,
 });

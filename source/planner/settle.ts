@@ -5,6 +5,7 @@ import {fitLayers, layersWithQ8Cache, type PlanFor} from './fit.js';
 import {isContextOpen, largestContext} from './fit-context.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
+import {mostCpuExperts} from './placement.js';
 import {bindingText, contextBindingText, pagingText, q8CacheText} from './plan-words.js';
 import {concrete} from './settings.js';
 import type {Machine} from './types.js';
@@ -12,6 +13,8 @@ import type {Machine} from './types.js';
 type Options = {
 	readonly model: ModelFacts;
 	readonly machine: Machine;
+	/** Something can place experts by number. */
+	readonly canPlaceExperts: boolean;
 	readonly driverBytes: number;
 	readonly mlockLimitBytes: number | undefined;
 	readonly dryRun: (settings: Settings) => Promise<DryRun>;
@@ -37,9 +40,11 @@ where that does not or where it was asked for. Refuses what would not keep a bud
 */
 export const settle = async (
 	wanted: WantedSettings,
-	{model, machine, driverBytes, mlockLimitBytes, dryRun, askCarefully, signal}: Options,
+	{model, machine, canPlaceExperts, driverBytes, mlockLimitBytes, dryRun, askCarefully, signal}: Options,
 ): Promise<Settled> => {
-	const first = concrete(wanted, model);
+	const given = concrete(wanted, model);
+	// Without a GPU they are on the CPU anyway.
+	const first = machine.vram ? given : {...given, cpuExpertLayers: 0};
 	const planFor: PlanFor = async settings => {
 		if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
 		const said = await (settings.contextSize > first.contextSize ? askCarefully : dryRun)(settings);
@@ -47,7 +52,9 @@ export const settle = async (
 	};
 
 	const chooseLayers = async () => {
-		const wishes = {settings: first, layers: model.layers, sizes: model.weights.sizes, machine};
+		const {sizes} = model.weights;
+		const cpuExpertLayers = wanted.cpuExpertLayers === 'auto' && canPlaceExperts ? mostCpuExperts(sizes) : undefined;
+		const wishes = {settings: first, layers: model.layers, cpuExpertLayers, sizes, machine};
 		const fit = await fitLayers(wishes, planFor);
 		const more = await layersWithQ8Cache(fit, wishes, planFor);
 		const limit = fit.bindingLimit && `${bindingText(fit.plan, fit.bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}`;
@@ -65,6 +72,7 @@ export const settle = async (
 		settings: {
 			...wanted,
 			gpuLayers: wanted.gpuLayers === 'auto' ? plan.settings.gpuLayers : wanted.gpuLayers,
+			cpuExpertLayers: plan.settings.cpuExpertLayers,
 			contextSize: plan.settings.contextSize,
 		},
 		// A smaller context has taken the place of what did not fit.

@@ -1,5 +1,5 @@
 import type {ModelFacts} from '../engine/types.js';
-import {type SettingName, settingNames} from '../planner/settings.js';
+import type {SettingName} from '../planner/settings.js';
 
 export type TunerMode = 'settings' | 'breakdown' | 'advice' | 'budget' | 'asking';
 
@@ -22,7 +22,7 @@ export type AppState = {
 
 export type AppEvent =
 	| {readonly type: 'paneChanged'}
-	| {readonly type: 'settingChosen'; readonly by: 1 | -1}
+	| {readonly type: 'settingChosen'; readonly by: 1 | -1; readonly among: readonly SettingName[]}
 	| {readonly type: 'screenOpened'; readonly screen: 'models' | 'help'}
 	| {readonly type: 'modelNamed'; readonly model: ModelFacts}
 	| {readonly type: 'screenClosed'}
@@ -45,8 +45,8 @@ export const appReducer = (state: AppState, event: AppEvent): AppState => {
 		case 'paneChanged':
 			return {...state, focus: state.focus === 'chat' ? 'tuner' : 'chat', tuner: state.tuner === 'breakdown' ? 'breakdown' : 'settings'};
 		case 'settingChosen': {
-			const at = settingNames.indexOf(state.selected) + event.by;
-			const selected = settingNames[at];
+			const at = Math.max(0, event.among.indexOf(state.selected)) + event.by;
+			const selected = event.among[at];
 			return selected ? {...state, selected} : state;
 		}
 

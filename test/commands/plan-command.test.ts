@@ -17,6 +17,7 @@ test('what is not the default is said', () => {
 	expect(command({}, {threads: 6})).toContain(' --threads 6 ');
 	expect(command({gpuLayers: 0}, {gpu: 'off'})).toContain(' --device none ');
 	expect(command({cpuExpertLayers: 30})).toContain(' --gpu-layers 12 --n-cpu-moe 30 ');
+	expect(command({overrideTensor: 'a|b=CPU', kvOffload: false})).toContain(" --override-tensor 'a|b=CPU' --no-kv-offload ");
 	expect(command({mmap: false})).toMatch(/ --load-mode none$/);
 	expect(command({mmap: false, mlock: true})).toMatch(/ --load-mode mlock$/);
 	expect(command({mlock: true})).toMatch(/ --load-mode mmap\+mlock$/);

@@ -5,6 +5,7 @@ import type {Settings} from '../../source/engine/types.js';
 import {fitLayers} from '../../source/planner/fit.js';
 import {isFine} from '../../source/planner/layer-search.js';
 import {planOf} from '../../source/planner/memory.js';
+import {mostCpuExperts, placedBytes} from '../../source/planner/placement.js';
 import type {LayerSizes, Machine} from '../../source/planner/types.js';
 import {baseSettings, gib} from '../support/fake-engine.js';
 
@@ -110,6 +111,58 @@ test('where VRAM is a part of the RAM, both bind', async () => {
 	// The output and 3 blocks of 1.05 GiB take 3.35 GiB; a fourth does not leave 2 to the others.
 	expect([plan.settings.gpuLayers, plan.verdict]).toEqual([4, 'fits']);
 	expect(bindingLimit).toMatchObject({limit: 'RAM', next: 5});
+});
+
+test('experts: all layers on the GPU with the fewest of them on the CPU, and only when that does not do, fewer layers', async () => {
+	await fc.assert(
+		fc.asyncProperty(
+			fc.array(fc.record({shared: fc.integer({min: 10, max: 100}), experts: fc.integer({min: 0, max: 900})}), {
+				minLength: 1,
+				maxLength: 40,
+			}),
+			fc.integer({min: 1, max: 24}),
+			fc.integer({min: 0, max: 300}),
+			async (blocks, vram, overhead) => {
+				const sizes: LayerSizes = {
+					inputBytes: 0,
+					blocks: blocks.map(({shared, experts}) => ({bytes: (shared + experts) * mib, expertBytes: experts * mib})),
+					outputBytes: 100 * mib,
+				};
+				const layers = blocks.length + 1;
+				const machine: Machine = {vram: {totalBytes: vram * gib, otherBytes: 0, budgetBytes: undefined}, ram: undefined};
+				const planFor = async (settings: Settings) =>
+					planOf({
+						settings,
+						dryRun: {
+							exact: true,
+							weights: {vramBytes: placedBytes(settings, sizes).gpu * 1.02, ramBytes: 0},
+							// What experts on the CPU cost in buffers.
+							context: {vramBytes: (overhead + (settings.cpuExpertLayers > 0 ? 30 : 0)) * mib, ramBytes: 0},
+							compute: undefined,
+						},
+						weights: {sizes, activeExperts: 0.1, parameters: 1e9},
+						machine,
+						speeds: undefined,
+						driverBytes: 0,
+					});
+				const most = mostCpuExperts(sizes);
+				const {plan} = await fitLayers({settings: baseSettings, layers, cpuExpertLayers: most, sizes, machine}, planFor);
+				const isFineAt = async (gpuLayers: number, cpuExpertLayers: number) =>
+					isFine(await planFor({...baseSettings, gpuLayers, cpuExpertLayers}), machine);
+				const fewest = await Promise.all(Array.from({length: most + 1}, (_, count) => isFineAt(layers, count)));
+				const best = fewest.indexOf(true);
+				if (best >= 0) {
+					expect(plan.settings).toMatchObject({gpuLayers: layers, cpuExpertLayers: best});
+					return;
+				}
+
+				expect(plan.settings.cpuExpertLayers).toBe(most);
+				expect(plan.settings.gpuLayers).toBeLessThan(layers);
+				expect(await isFineAt(plan.settings.gpuLayers + 1, most)).toBe(false);
+			},
+		),
+		{numRuns: 200},
+	);
 });
 
 test('rows: from none to all, the recommended one among them', () => {

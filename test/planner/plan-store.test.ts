@@ -146,7 +146,7 @@ describe('what is pending', () => {
 });
 
 test('limits: what model, device and machine allow', async () => {
-	expect((await loaded()).plan.limits()).toEqual({gpuLayers: 81, trainedContext: 8192, threads: 8});
+	expect((await loaded()).plan.limits()).toEqual({gpuLayers: 81, cpuExpertLayers: 0, trainedContext: 8192, threads: 8});
 	expect((await loaded({device: cpuDevice})).plan.limits()).toMatchObject({gpuLayers: 0});
 });
 

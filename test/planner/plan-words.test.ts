@@ -18,7 +18,7 @@ const planAt = (vramGib: number, {exact = true, gpuLayers = 12} = {}) =>
 	});
 
 const binding = {limit: 'VRAM', next: 13, missingBytes: 0.4 * gib, layersWithQ8Cache: 0} as const;
-const limits = {gpuLayers: 81, trainedContext: 8192, threads: 8};
+const limits = {gpuLayers: 81, cpuExpertLayers: 0, trainedContext: 8192, threads: 8};
 
 describe('what binds', () => {
 	test.each([

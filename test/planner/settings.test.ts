@@ -5,16 +5,17 @@ import {
 	contextSizes,
 	limitsOf,
 	type Move,
+	movableNames,
 	moveSetting,
 	type SettingName,
 	settingNames,
 	stepBetween,
 	warningsOf,
 } from '../../source/planner/settings.js';
-import {baseSettings} from '../support/fake-engine.js';
+import {baseSettings, cpuDevice, gpuDevice} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
-const limits = limitsOf(bigModel, true, 8);
+const limits = limitsOf(bigModel, gpuDevice, 8);
 const moves = ['less', 'more', 'muchLess', 'muchMore', 'least', 'most'] as const satisfies readonly Move[];
 
 describe('what a change needs', () => {
@@ -35,8 +36,8 @@ describe('what a change needs', () => {
 });
 
 test('what a machine and a model allow', () => {
-	expect(limits).toEqual({gpuLayers: 81, trainedContext: 8192, threads: 8});
-	expect(limitsOf(bigModel, false, 4)).toEqual({gpuLayers: 0, trainedContext: 8192, threads: 4});
+	expect(limits).toEqual({gpuLayers: 81, cpuExpertLayers: 0, trainedContext: 8192, threads: 8});
+	expect(limitsOf(bigModel, cpuDevice, 4)).toEqual({gpuLayers: 0, cpuExpertLayers: 0, trainedContext: 8192, threads: 4});
 });
 
 describe('moves', () => {
@@ -66,6 +67,15 @@ describe('moves', () => {
 		expect(moves.map(move => moveSetting(settings, name, move, limits)[name])).toEqual(to);
 	});
 
+	test('experts move where something can place them', () => {
+		const to = (most: number) =>
+			moves.map(move => moveSetting({...baseSettings, cpuExpertLayers: 20}, 'cpuExpertLayers', move, {...limits, cpuExpertLayers: most}));
+		expect(to(36).map(({cpuExpertLayers}) => cpuExpertLayers)).toEqual([19, 21, 15, 25, 0, 36]);
+		expect(to(0).map(({cpuExpertLayers}) => cpuExpertLayers)).toEqual([20, 20, 20, 20, 20, 20]);
+		expect(movableNames({...limits, cpuExpertLayers: 36})).toEqual(settingNames);
+		expect(movableNames(limits)).not.toContain('cpuExpertLayers');
+	});
+
 	test('without a device no layer moves', () => {
 		const onCpu = {...baseSettings, gpuLayers: 0};
 		for (const move of moves) expect(moveSetting(onCpu, 'gpuLayers', move, {...limits, gpuLayers: 0})).toBe(onCpu);
@@ -92,6 +102,7 @@ test('context sizes are multiples of the 256 tokens that llama.cpp pads to, each
 test('however settings are moved, they stay within the limits; unmoved they are the same object, and only the one moved changes', () => {
 	const anyLimits = fc.record({
 		gpuLayers: fc.integer({min: 0, max: 200}),
+		cpuExpertLayers: fc.integer({min: 0, max: 200}),
 		trainedContext: fc.option(fc.integer({min: 512, max: 1_048_576}), {nil: undefined}),
 		threads: fc.integer({min: 1, max: 128}),
 	});

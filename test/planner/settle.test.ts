@@ -29,6 +29,7 @@ const settled = async (
 		{
 			model,
 			machine: on,
+			canPlaceExperts: true,
 			driverBytes,
 			mlockLimitBytes: undefined,
 			dryRun,

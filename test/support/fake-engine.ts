@@ -103,6 +103,7 @@ export const createFakeEngine = ({
 			const got = {
 				...settings,
 				gpuLayers: device.backend === 'cpu' ? 0 : gpuLayers === 'auto' ? 12 : gpuLayers,
+				cpuExpertLayers: settings.cpuExpertLayers === 'auto' ? 0 : settings.cpuExpertLayers,
 				contextSize: typeof contextSize === 'number' ? contextSize : 4096,
 				threads: threads === 'auto' ? 4 : threads,
 			};

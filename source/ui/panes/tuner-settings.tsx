@@ -114,6 +114,8 @@ type TunerSettingsProps = {
 export const TunerSettings = ({settings, applied, limits, selected, width}: TunerSettingsProps) => {
 	const theme = useTheme();
 	const layers = limits?.gpuLayers ?? 0;
+	const experts = limits?.cpuExpertLayers ?? 0;
+	const expertCells = experts > 0 ? 'Experts on CPU  / '.length + 2 * String(experts).length + 6 : 0;
 	const isLayers = (name: SettingName | undefined) => name === 'gpuLayers';
 	return lines.map(names => (
 		<Box key={names[0]} height={1} flexShrink={0}>
@@ -130,10 +132,26 @@ export const TunerSettings = ({settings, applied, limits, selected, width}: Tune
 					instead={isLayers(name) && layers === 0 ? unknown : undefined}
 				/>
 			))}
+			{isLayers(names[0]) && experts > 0 ? (
+				<Field
+					name="cpuExpertLayers"
+					settings={settings}
+					isPending={settings.cpuExpertLayers !== applied.cpuExpertLayers}
+					isSelected={selected === 'cpuExpertLayers'}
+					isFirst={false}
+					isNarrow={width < 80}
+					suffix={` / ${experts}`}
+				/>
+			) : null}
 			{isLayers(names[0]) && layers === 0 ? <Text color={theme.dim}> no GPU: all layers on the CPU</Text> : null}
 			{isLayers(names[0]) && layers > 0 ? (
 				<Box flexGrow={1} justifyContent="space-between" marginLeft={1}>
-					<Layers applied={applied.gpuLayers} pending={settings.gpuLayers} total={layers} width={Math.min(layers, width - 46)} />
+					<Layers
+						applied={applied.gpuLayers}
+						pending={settings.gpuLayers}
+						total={layers}
+						width={Math.min(layers, Math.max(0, width - 46 - expertCells))}
+					/>
 					<Text color={theme.dim}>{settings.gpuLayers === applied.gpuLayers ? '' : `was ${applied.gpuLayers}`}</Text>
 				</Box>
 			) : null}

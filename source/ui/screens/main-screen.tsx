@@ -3,6 +3,7 @@ import {isQueued} from '../../chat/chat-reducer.js';
 import {parseInput} from '../../chat/commands.js';
 import {describeError} from '../../engine/engine-errors.js';
 import type {ReadableStore, Store} from '../../lib/store.js';
+import {movableNames} from '../../planner/settings.js';
 import type {AppEvent, AppState, TunerMode} from '../app-reducer.js';
 import {Editor} from '../components/editor.js';
 import type {EditorState} from '../components/editor-reducer.js';
@@ -139,8 +140,8 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		const verb = verbOf(tunerKeys, input, key);
 		// What the arrows change is not seen there.
 		if (verb && now.tuner !== 'settings' && movesSetting(verb)) turn('settings');
-		else if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1});
-		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1});
+		else if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1, among: movableNames(plan.limits())});
+		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1, among: movableNames(plan.limits())});
 		else if (verb === 'apply' && plan.get().pending && isAnswering(engine.get().phase.name)) turn('asking');
 		else if (verb === 'apply') void services.apply();
 		else if (verb === 'recall') plan.recall();

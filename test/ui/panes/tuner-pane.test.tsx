@@ -7,7 +7,7 @@ import {limitsOf, settingNames} from '../../../source/planner/settings.js';
 import type {Plan} from '../../../source/planner/types.js';
 import {TunerView, type TunerViewProps} from '../../../source/ui/panes/tuner-pane.js';
 import {asciiGlyphs, createTheme, ThemeProvider} from '../../../source/ui/theme.js';
-import {baseSettings, gib} from '../../support/fake-engine.js';
+import {baseSettings, cpuDevice, gib, gpuDevice} from '../../support/fake-engine.js';
 import {bigModel} from '../../support/fake-services.js';
 
 const atRest: TunerViewProps['plan'] = {
@@ -29,7 +29,7 @@ const base: TunerViewProps = {
 	selected: 'gpuLayers',
 	applied: baseSettings,
 	plan: atRest,
-	limits: limitsOf(bigModel, true, 8),
+	limits: limitsOf(bigModel, gpuDevice, 8),
 	machine: {vram: undefined, ram: undefined},
 	isBusy: false,
 	onBudget: () => {},
@@ -79,7 +79,7 @@ test.each<[string, Partial<Settings>, string]>([
 
 test('without a device', () => {
 	const onCpu = {...baseSettings, gpuLayers: 0};
-	const drawn = show({applied: onCpu, limits: limitsOf(bigModel, false, 8)});
+	const drawn = show({applied: onCpu, limits: limitsOf(bigModel, cpuDevice, 8)});
 	expect(row(drawn, 1)).toMatch(/GPU layers ◂ {3}— ▸ no GPU: all layers on the CPU/);
 	expect(drawn).not.toContain('/ 0');
 });
@@ -107,7 +107,7 @@ test('ASCII', () => {
 
 const anySettings: fc.Arbitrary<Settings> = fc.record({
 	gpuLayers: fc.integer({min: 0, max: 81}),
-	cpuExpertLayers: fc.constant(0),
+	cpuExpertLayers: fc.integer({min: 0, max: 128}),
 	contextSize: fc.constantFrom(512, 4096, 131_072, 1_048_576, 2 ** 31 - 1),
 	cacheTypeK: fc.constantFrom(...cacheTypeNames),
 	cacheTypeV: fc.constantFrom(...cacheTypeNames),
@@ -120,16 +120,25 @@ const anySettings: fc.Arbitrary<Settings> = fc.record({
 
 test('whatever the command line allows can be drawn, in exactly the pane', () => {
 	fc.assert(
-		fc.property(anySettings, anySettings, fc.constantFrom(60, 80, 120, 200), fc.boolean(), (applied, moved, width, isFocused) => {
-			const isCompact = width < 80;
-			const height = isCompact && !isFocused ? 1 : isCompact ? 4 : 6;
-			const drawn = show({width, height, isCompact, isFocused, applied, plan: {...atRest, pending: moved}}).split('\n');
-			expect(drawn).toHaveLength(height);
-			for (const line of drawn) {
-				if (isCompact) expect(stringWidth(line)).toBeLessThanOrEqual(width);
-				else expect([stringWidth(line), line]).toEqual([width, expect.stringMatching(/[╮│╯]$/)]);
-			}
-		}),
+		fc.property(
+			anySettings,
+			anySettings,
+			fc.constantFrom(60, 80, 120, 200),
+			fc.boolean(),
+			fc.boolean(),
+			(applied, moved, width, isFocused, hasExperts) => {
+				const isCompact = width < 80;
+				const height = isCompact && !isFocused ? 1 : isCompact ? 4 : 6;
+				const limits = limitsOf(bigModel, gpuDevice, 8);
+				const shown = {...limits, cpuExpertLayers: hasExperts ? 128 : 0};
+				const drawn = show({width, height, isCompact, isFocused, applied, limits: shown, plan: {...atRest, pending: moved}}).split('\n');
+				expect(drawn).toHaveLength(height);
+				for (const line of drawn) {
+					if (isCompact) expect(stringWidth(line)).toBeLessThanOrEqual(width);
+					else expect([stringWidth(line), line]).toEqual([width, expect.stringMatching(/[╮│╯]$/)]);
+				}
+			},
+		),
 		{numRuns: 60},
 	);
 });
@@ -143,6 +152,13 @@ test('a value that changes moves nothing beside it', () => {
 	const short: Settings = {...baseSettings, contextSize: 512, batchSize: 32, threads: 1, flashAttention: 'on', mmap: true, mlock: true};
 	const long: Settings = {...baseSettings, contextSize: 1_048_576, cacheTypeK: 'q8_0', cacheTypeV: 'q4_0', batchSize: 4096, mmap: false};
 	expect(places(short)).toEqual(places(long));
+});
+
+test('experts have a place beside the layers where something can place them', () => {
+	const settings = {...baseSettings, cpuExpertLayers: 30};
+	const limits = {...limitsOf(bigModel, gpuDevice, 8), cpuExpertLayers: 36};
+	expect(row(show({applied: settings, limits, selected: 'cpuExpertLayers'}), 1)).toMatch(/12 \/ 81 +▸ Experts on CPU ◂ 30 \/ 36 ▸/);
+	expect(show({applied: settings})).not.toContain('Experts');
 });
 
 test('at 80 columns every value of every setting can be seen, chosen or not', () => {
