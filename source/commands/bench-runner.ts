@@ -1,4 +1,4 @@
-import {isAborted, toEngineError} from '../engine/engine-errors.js';
+import {EngineError, isAborted, toEngineError} from '../engine/engine-errors.js';
 import type {ProcessEngine} from '../engine/process-engine.js';
 import type {Settings, WantedSettings} from '../engine/types.js';
 import {needsReload} from '../planner/settings.js';
@@ -17,26 +17,36 @@ type Options = {
 
 /** Runs tests on the engine, with as few reloads as the order of the settings allows. Settings that do not work are a row; it rejects where it was stopped. */
 export const createBenchRunner = ({engine, path, signal, onStep}: Options) => {
-	/** What is there; undefined: nothing, or nobody knows. */
-	let weights: WantedSettings | undefined;
-	let context: {readonly wanted: WantedSettings; readonly got: Settings} | undefined;
+	let weights: {readonly settings: WantedSettings; readonly deaths: number} | undefined;
+	/** What came of the last settings: a test more of settings that do not work needs no second try. */
+	let context: {readonly wanted: string; readonly got: Settings | EngineError} | undefined;
 
-	const prepare = async (settings: WantedSettings): Promise<Settings> => {
-		if (context && JSON.stringify(context.wanted) === JSON.stringify(settings)) return context.got;
-		context = undefined;
-		if (weights && !needsReload(weights, settings)) {
+	const load = async (settings: WantedSettings): Promise<Settings> => {
+		if (weights && weights.deaths === engine.deaths() && !needsReload(weights.settings, settings)) {
 			await engine.freeContext();
 		} else {
 			weights = undefined;
 			await engine.freeModel();
 			onStep('loading', 0);
 			await engine.loadModel({path, settings}, {signal, onEvent: ({progress}) => onStep('loading', progress)});
-			weights = settings;
+			weights = {settings, deaths: engine.deaths()};
 		}
 
-		const loaded = await engine.createContext({settings}, {signal});
-		context = {wanted: settings, got: loaded.settings};
-		return loaded.settings;
+		return (await engine.createContext({settings}, {signal})).settings;
+	};
+
+	const prepare = async (settings: WantedSettings): Promise<Settings> => {
+		const wanted = JSON.stringify(settings);
+		if (context?.wanted !== wanted) {
+			const got = await load(settings).catch(error => {
+				if (signal.aborted || isAborted(error)) throw error;
+				return toEngineError(error);
+			});
+			context = {wanted, got};
+		}
+
+		if (context.got instanceof EngineError) throw context.got;
+		return context.got;
 	};
 
 	const time = async (test: BenchTest, step: BenchStep, share: number, before: number): Promise<number> => {
@@ -57,9 +67,7 @@ export const createBenchRunner = ({engine, path, signal, onStep}: Options) => {
 				return {settings, got, test, samplesMs, startedAt, failure: undefined};
 			} catch (error) {
 				if (signal.aborted || isAborted(error)) throw error;
-				// What is left in the engine is not known: it may be another process by now.
-				context = undefined;
-				weights = undefined;
+				if (!(context?.got instanceof EngineError)) context = undefined;
 				return failedRow(settings, test, toEngineError(error));
 			}
 		},

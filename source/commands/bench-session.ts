@@ -1,4 +1,4 @@
-import {describeError, type EngineError} from '../engine/engine-errors.js';
+import {describeError, EngineError} from '../engine/engine-errors.js';
 import type {Device, ModelFacts, WantedSettings} from '../engine/types.js';
 import type {BenchOutside} from './bench.js';
 import type {BenchOptions} from './bench-options.js';
@@ -31,6 +31,18 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 		if (row.got) await store.add(model, {settings: row.got, [speed]: tokensPerSecond(row)?.mean});
 	};
 
+	// At once: until the engine is gone it can take longer than anybody waits.
+	const {promise: stopped, reject: stop} = Promise.withResolvers<never>();
+	stopped.catch(() => {});
+	signal.addEventListener('abort', () => stop(new EngineError('aborted', 'Stopped.')), {once: true});
+
+	let told: string | undefined;
+	const tellFailure = (name: string, {failure}: BenchRow) => {
+		const text = failure && describeError(failure);
+		if (text !== undefined && text !== told) stderr.write(`vramble: ${name}: ${text}\n`);
+		told = text;
+	};
+
 	stdout.write(printer.begin());
 	return {
 		store,
@@ -39,11 +51,13 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 		async measure(settings: WantedSettings, test: BenchTest, failure?: EngineError): Promise<BenchRow> {
 			const name = [describeSettings(settings, options.shown), testName(test)].filter(Boolean).join(', ');
 			progress.begin(name);
-			const row = failure ? failedRow(settings, test, failure) : await runner.run(settings, test, options.repetitions);
+			const row = failure
+				? failedRow(settings, test, failure)
+				: await Promise.race([runner.run(settings, test, options.repetitions), stopped]);
 			progress.end();
 			rows.push(row);
 			stdout.write(printer.row(row));
-			if (row.failure) stderr.write(`vramble: ${name}: ${describeError(row.failure)}\n`);
+			tellFailure(name, row);
 			await keep(row);
 			return row;
 		},

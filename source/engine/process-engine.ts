@@ -41,7 +41,10 @@ export const askInProcess =
 export type ProcessEngine = Pick<
 	Engine,
 	'start' | 'memory' | 'dryRun' | 'capVram' | 'loadModel' | 'createContext' | 'freeContext' | 'freeModel' | 'measure' | 'dispose'
->;
+> & {
+	/** How many processes have ended by themselves; what was loaded before is gone. */
+	readonly deaths: () => number;
+};
 
 /**
 The engine in a process of its own: llama.cpp ends the process on some questions (a KV cache that the device cannot hold, among others). What was asked is then
@@ -51,6 +54,8 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 	let child: ChildProcess | undefined;
 	let current: Engine | undefined;
 	let request: Parameters<Engine['start']>[0] | undefined;
+	let cap: Parameters<Engine['capVram']>[0] | undefined;
+	let deaths = 0;
 
 	const open = (): Engine => {
 		const opened = fork(script, {
@@ -72,6 +77,7 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 			if (child === opened) {
 				child = undefined;
 				current = undefined;
+				deaths++;
 			}
 
 			fail(ended(written, signal));
@@ -86,6 +92,7 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 		if (!current) {
 			current = open();
 			if (request) await current.start(request);
+			if (cap) await current.capVram(cap);
 		}
 
 		return current;
@@ -100,12 +107,16 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 		},
 		memory: async () => (await running()).memory(),
 		dryRun: async asked => (await running()).dryRun(asked),
-		capVram: async asked => (await running()).capVram(asked),
+		async capVram(asked) {
+			await (await running()).capVram(asked);
+			cap = asked;
+		},
 		loadModel: async (asked, call) => (await running()).loadModel(asked, call),
 		createContext: async (asked, call) => (await running()).createContext(asked, call),
 		freeContext: async () => (await running()).freeContext(),
 		freeModel: async () => (await running()).freeModel(),
 		measure: async (asked, call) => (await running()).measure(asked, call),
+		deaths: () => deaths,
 		async dispose() {
 			const last = child;
 			child = undefined;

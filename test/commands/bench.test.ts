@@ -19,15 +19,19 @@ const collect = (isTTY = false) => {
 };
 
 /** `says`: what is answered to a question; undefined: nobody is there. */
-type Person = {readonly isTTY?: boolean; readonly says?: boolean};
+type Person = {readonly isTTY?: boolean; readonly says?: boolean; readonly deaths?: () => number};
 
-const start = (argv: readonly string[], fake: ReturnType<typeof createFakeEngine>, {isTTY = false, says}: Person = {}) => {
+const start = (
+	argv: readonly string[],
+	fake: ReturnType<typeof createFakeEngine>,
+	{isTTY = false, says, deaths = () => 0}: Person = {},
+) => {
 	const file = createFakeFile();
 	const [stdout, stderr] = [collect(isTTY), collect(isTTY)];
 	const controller = new AbortController();
 	const {given, positional} = readArguments(argv);
 	const code = bench(toBenchOptions(given, positional), bigModel, {
-		engine: fake.engine,
+		engine: {...fake.engine, deaths},
 		async settle(wanted) {
 			const {gpuLayers, contextSize} = wanted;
 			if (gpuLayers === 50) throw new EngineError('out-of-memory', 'Over the budget.');
@@ -102,6 +106,38 @@ test('weights are read once for each place they can have', async () => {
 test('without a device all layers stay on the CPU, and are measured once', async () => {
 	const {stdout} = await run(['-ngl', '0,8', '-n', '0'], {device: cpuDevice});
 	expect(cells(stdout)).toEqual([['0', '4', 'pp512', '1000.00 ± 0.00']]);
+});
+
+test('a context that does not fit is tried once, and the weights stay', async () => {
+	const {stdout, calls} = await run(['-c', '512,1024,2048', '-r', '1'], {
+		refuse: (verb, settings) => (verb === 'createContext' && settings?.contextSize === 1024 ? 'out-of-memory' : undefined),
+	});
+	expect(cells(stdout).map(row => row.slice(1))).toEqual([
+		['512', 'pp512', '1000.00 ± 0.00'],
+		['512', 'tg128', '100.00 ± 0.00'],
+		['1024', 'pp512', 'out of memory'],
+		['1024', 'tg128', 'out of memory'],
+		['2048', 'pp512', '1000.00 ± 0.00'],
+		['2048', 'tg128', '100.00 ± 0.00'],
+	]);
+	expect(calls.filter(verb => verb === 'loadModel')).toHaveLength(1);
+	expect(calls.filter(verb => verb === 'createContext')).toHaveLength(3);
+});
+
+test('after the end of a process the weights are read again', async () => {
+	let ended = 0;
+	const {calls} = await run(
+		['-c', '512,1024', '-p', '0', '-r', '1'],
+		{
+			refuse(verb, settings) {
+				if (verb !== 'measure' || settings?.contextSize !== 512) return undefined;
+				ended++;
+				return 'failed';
+			},
+		},
+		{deaths: () => ended},
+	);
+	expect(calls.filter(verb => verb === 'loadModel')).toHaveLength(2);
 });
 
 test('what does not fit is a row, and the next begins anew', async () => {

@@ -1,4 +1,5 @@
 import {once} from 'node:events';
+import {readFileSync} from 'node:fs';
 import {afterAll, beforeAll, expect, test, vi} from 'vitest';
 import {guidePath, type Home, leavingMs, makeHome, testTimeout} from './program.ts';
 import {exitOf, runProgram, startProgram} from './run-program.ts';
@@ -65,6 +66,20 @@ test('interrupted: 130, and what was measured is there', async () => {
 	expect(await exitOf(child)).toEqual({code: 130, signal: null});
 	expect(performance.now() - startedAt).toBeLessThan(leavingMs);
 	expect(JSON.parse(stdout)).toMatchObject([{n_prompt: 8}]);
+});
+
+test.skipIf(process.platform !== 'linux')('what ends llama.cpp is a row, and the next settings are measured', async () => {
+	const child = startProgram(home, ['bench', '-p', '0', '-n', '100', '-r', '6', '-t', '1', '-c', '1024,2048']);
+	child.stdin?.end();
+	let stdout = '';
+	child.stdout?.on('data', chunk => {
+		stdout += chunk;
+	});
+	await once(child.stdout ?? child, 'data'); // the head of the table: now it begins to measure
+	const [engine] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ');
+	process.kill(Number(engine), 'SIGKILL');
+	expect(await exitOf(child)).toEqual({code: 0, signal: null});
+	expect(stdout).toMatch(/\| +1024 \| +tg100 \| +out of memory \|\n.*\| +2048 \| +tg100 \| +[\d.]+ ± [\d.]+ \|\n$/);
 });
 
 test('what --tune has found and kept is what the model is opened with, unless flags say otherwise', async () => {
