@@ -127,9 +127,13 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			chat.note('The context is full: the beginning of the conversation is forgotten. A larger context holds more.', 'warning');
 		hasForgotten = answer.forgot;
 		void loads.answered().catch(() => {});
-		const {breakdown} = plan.get().plan ?? {};
-		const cache = breakdown && {vramBytes: breakdown.vram.cache, ramBytes: breakdown.ram.cache};
-		if (model && applied) learner.learn(answer, model, applied, cache);
+		if (!model || !applied) return;
+		// Of what it ran with, whatever the tuner shows meanwhile.
+		const cache = plan.planFor(model, applied).then(
+			({breakdown: {vram, ram}}) => ({vramBytes: vram.cache, ramBytes: ram.cache}),
+			() => undefined,
+		);
+		learner.learn(answer, model, applied, cache);
 	};
 
 	/** llama.cpp first: the probe should have the machine to itself. */

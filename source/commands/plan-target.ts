@@ -32,17 +32,18 @@ const unknownSpeeds: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 
 const speedsOf = (known: Speeds | undefined, {gpuBytesPerSecond, ramBytesPerSecond}: PlanOptions, hasOtherCard: boolean): Speeds => {
 	const speeds = known ?? unknownSpeeds;
 	const ownGpu = hasOtherCard ? undefined : speeds.gpuBytesPerSecond;
-	const prompt = speeds.promptParametersPerSecond;
+	const prompt = speeds.promptPerSecond;
 	return {
 		...speeds,
 		gpuBytesPerSecond: gpuBytesPerSecond ?? ownGpu,
 		cpuBytesPerSecond: ramBytesPerSecond ?? speeds.cpuBytesPerSecond,
 		threadBytesPerSecond: ramBytesPerSecond === undefined ? speeds.threadBytesPerSecond : undefined,
-		promptParametersPerSecond: {
+		promptPerSecond: {
 			gpu: gpuBytesPerSecond === undefined && !hasOtherCard ? prompt?.gpu : undefined,
 			cpu: ramBytesPerSecond === undefined ? prompt?.cpu : undefined,
 		},
 		modelFactor: undefined,
+		promptFactor: undefined,
 	};
 };
 

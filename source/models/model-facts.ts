@@ -68,9 +68,19 @@ export const modelFacts = (path: string, sizeBytes: number, metadata: Metadata, 
 		weights: {
 			sizes,
 			types: typesOf(tensors),
+			attention: attentionOf(architecture, metadata),
 			activeExperts: experts && usedExperts ? Math.min(1, usedExperts / experts) : 1,
 			parameters: tensors.reduce((total, {dimensions}) => total + dimensions.reduce((product, length) => product * length, 1), 0),
 		},
+	};
+};
+
+const attentionOf = (architecture: string, metadata: Metadata): ModelWeights['attention'] => {
+	const [heads, width] = ['attention.head_count', 'embedding_length'].map(key => positiveNumber(metadata.get(`${architecture}.${key}`)));
+	if (heads === undefined || width === undefined) return undefined;
+	return {
+		headsPerKvHead: heads / (positiveNumber(metadata.get(`${architecture}.attention.head_count_kv`)) ?? heads),
+		headSize: positiveNumber(metadata.get(`${architecture}.attention.key_length`)) ?? width / heads,
 	};
 };
 

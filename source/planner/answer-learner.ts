@@ -20,8 +20,8 @@ export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
 		forgetReads() {
 			readBefore = diskBytes();
 		},
-		/** `cache`: what the whole KV cache takes; undefined: not known. */
-		learn({prompt, generation, contextUsed}: Answer, model: ModelFacts, settings: Settings, cache: MemorySplit | undefined) {
+		/** `cache`: what the whole KV cache takes; undefined: not known, and nothing is learned of the speed. */
+		learn({prompt, generation, contextUsed}: Answer, model: ModelFacts, settings: Settings, cache: Promise<MemorySplit | undefined>) {
 			const {tokens, ms} = generation;
 			const tokensPerSecond = ((tokens - 1) / ms) * 1000;
 			const read = diskBytes();
@@ -30,15 +30,18 @@ export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
 			const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});
 			if (distress) void advise(distress, model, settings);
 			if (tokens < fewestTokens) return;
-			observe({
-				model: model.path,
-				settings,
-				weights: model.weights,
-				cache: cache && {gpu: cache.vramBytes, cpu: cache.ramBytes},
-				fillTokens: contextUsed,
-				tokensPerSecond,
-				prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
-			});
+			const observeWith = (known: MemorySplit | undefined) =>
+				known &&
+				observe({
+					model: model.path,
+					settings,
+					weights: model.weights,
+					cache: {gpu: known.vramBytes, cpu: known.ramBytes},
+					fillTokens: contextUsed - tokens / 2,
+					tokensPerSecond,
+					prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
+				});
+			void cache.then(observeWith);
 		},
 	};
 };

@@ -20,7 +20,7 @@ export const machineKey = ({cpu, cores, ramBytes, gpus}: MachineParts): string =
 		.join(' | ');
 
 /** Raised when speeds of older versions no longer mean the same; those are then forgotten. */
-const version = 1;
+const version = 2;
 /** A file that is carried from machine to machine does not grow without end. */
 const mostMachines = 16;
 
@@ -49,6 +49,7 @@ const toSpeeds = (value: unknown): Speeds | undefined => {
 				cpuBytesPerSecond: positive(value.cpuBytesPerSecond),
 				threadBytesPerSecond: positive(value.threadBytesPerSecond),
 				overheadMs,
+				shortHeadCost: positive(value.shortHeadCost),
 			};
 };
 
@@ -57,21 +58,22 @@ const toObserved = (value: unknown): Observed | undefined => {
 	const {model, work} = value;
 	const tokensPerSecond = positive(value.tokensPerSecond);
 	const threads = positive(work.threads);
-	const [gpuBytes, cpuBytes, cpuCost, gpuParameters, cpuParameters] = [
+	const [gpuBytes, cpuBytes, cpuCost, shortHeadBytes, gpuParameters, promptCost] = [
 		work.gpuBytes,
 		work.cpuBytes,
 		work.cpuCost,
+		work.shortHeadBytes,
 		work.gpuParameters,
-		work.cpuParameters,
+		work.promptCost,
 	].map(amount);
 	if (typeof model !== 'string' || tokensPerSecond === undefined || threads === undefined) return undefined;
-	if (gpuBytes === undefined || cpuBytes === undefined || cpuCost === undefined) return undefined;
-	if (gpuParameters === undefined || cpuParameters === undefined) return undefined;
+	if (gpuBytes === undefined || cpuBytes === undefined || cpuCost === undefined || shortHeadBytes === undefined) return undefined;
+	if (gpuParameters === undefined || promptCost === undefined) return undefined;
 	return {
 		model,
 		tokensPerSecond,
 		promptTokensPerSecond: positive(value.promptTokensPerSecond),
-		work: {gpuBytes, cpuBytes, cpuCost, threads, blocks: amount(work.blocks) ?? 0, gpuParameters, cpuParameters},
+		work: {gpuBytes, cpuBytes, cpuCost, shortHeadBytes, threads, blocks: amount(work.blocks) ?? 0, gpuParameters, promptCost},
 	};
 };
 

@@ -1,4 +1,13 @@
-import {type Load, secondsPerToken, type Work, workOf} from './speed.js';
+import {
+	type Load,
+	promptSecondsPerToken,
+	secondsPerToken,
+	threadsGain,
+	usualShortHeadCost,
+	usualThreadsExponent,
+	type Work,
+	workOf,
+} from './speed.js';
 import type {Speeds} from './types.js';
 
 /** A real answer. */
@@ -29,6 +38,12 @@ const mostObserved = 32;
 /** Below, a prompt's time is that of starting, not of computing. */
 const fewestPromptTokens = 32;
 
+/** A prompt is timed until the first token of the answer is there. */
+const withoutFirstToken = (prompt: NonNullable<Observation['prompt']>, tokensPerSecond: number): number | undefined => {
+	const perSecond = prompt.tokens / (prompt.tokens / prompt.tokensPerSecond - 1 / tokensPerSecond);
+	return isSpeed(perSecond) ? perSecond : undefined;
+};
+
 const isSpeed = (value: number): boolean => Number.isFinite(value) && value > 0;
 
 const isSameWork = (a: Observed, b: Observed): boolean =>
@@ -43,9 +58,9 @@ export const calibrate = (calibration: Calibration, observation: Observation): C
 	const isPromptTold = prompt && prompt.tokens >= fewestPromptTokens && isSpeed(prompt.tokensPerSecond);
 	const observed: Observed = {
 		model: observation.model,
-		work: workOf(observation),
+		work: workOf({...observation, promptTokens: prompt?.tokens}),
 		tokensPerSecond: observation.tokensPerSecond,
-		promptTokensPerSecond: isPromptTold ? prompt.tokensPerSecond : undefined,
+		promptTokensPerSecond: isPromptTold ? withoutFirstToken(prompt, observation.tokensPerSecond) : undefined,
 	};
 	// One model with one placement has one say, its latest, however often it answers.
 	const others = calibration.observed.filter(other => !isSameWork(other, observed));
@@ -65,6 +80,8 @@ const unknowns: readonly Unknown[] = [
 	{down: 0.5, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
 	{down: 1.5, up: 1.5, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
 	{down: 1, up: 1, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
+	{down: 0.3, up: 0.1, apply: (speeds, factor) => ({...speeds, threadsExponent: usualThreadsExponent + Math.log(factor)})},
+	{down: 1.4, up: 1.4, apply: (speeds, factor) => ({...speeds, shortHeadCost: (speeds.shortHeadCost ?? usualShortHeadCost) * factor})},
 ];
 
 /** What is moved together: RAM and threads too, because the slower of them decides and moving the other alone changes nothing. */
@@ -121,14 +138,19 @@ const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
 
 const median = (values: readonly number[]): number | undefined => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
-/** Told by answers with nearly all of the work on that side. */
-const promptSpeed = (observed: readonly Observed[], side: 'gpuParameters' | 'cpuParameters'): number | undefined =>
-	median(
-		observed.flatMap(({work, promptTokensPerSecond}) => {
-			const all = work.gpuParameters + work.cpuParameters;
-			return promptTokensPerSecond !== undefined && work[side] >= 0.95 * all ? [all * promptTokensPerSecond] : [];
-		}),
-	);
+/** Told by answers with all of the work on that side: of the GPU, where nothing but the input embeddings is left to the CPU. */
+const promptPerSecond = (speeds: Speeds, observed: readonly Observed[]): NonNullable<Speeds['promptPerSecond']> => {
+	const told = observed.filter(({promptTokensPerSecond}) => promptTokensPerSecond !== undefined);
+	const perSecond = ({promptTokensPerSecond}: Observed) => promptTokensPerSecond ?? 0;
+	const onGpu = told.filter(({work}) => work.promptCost === 0);
+	const onCpu = told.filter(({work}) => work.gpuParameters === 0);
+	return {
+		gpu: median(onGpu.map(observation => observation.work.gpuParameters * perSecond(observation))),
+		cpu: median(
+			onCpu.map(observation => (observation.work.promptCost * perSecond(observation)) / threadsGain(speeds, observation.work.threads)),
+		),
+	};
+};
 
 /**
 The speeds of this machine by the probe and all real answers; for a model that has answered, with its correction.
@@ -138,15 +160,14 @@ A GPU's bandwidth is known from the first answer on that used it, unless the pro
 export const speedsOf = ({probed, observed}: Calibration, model?: string): Speeds => {
 	const usedGpu = observed.some(({work}) => work.gpuBytes > 0);
 	const start = usedGpu ? {...probed, gpuBytesPerSecond: probed.gpuBytesPerSecond ?? usualGpuBytesPerSecond} : probed;
-	const speeds = observed.length === 0 ? start : fitTo(start, observed);
+	const fitted = observed.length === 0 ? start : fitTo(start, observed);
+	const speeds = {...fitted, promptPerSecond: promptPerSecond(fitted, observed)};
 	const own = observed.filter(observation => observation.model === model);
-	const factors = own.flatMap(({work, tokensPerSecond}) => {
-		const seconds = secondsPerToken(speeds, work);
-		return seconds === undefined ? [] : [seconds * tokensPerSecond];
-	});
-	return {
-		...speeds,
-		promptParametersPerSecond: {gpu: promptSpeed(observed, 'gpuParameters'), cpu: promptSpeed(observed, 'cpuParameters')},
-		modelFactor: factors.at(-1),
-	};
+	const factors = own.map(({work, tokensPerSecond}) => times(secondsPerToken(speeds, work), tokensPerSecond));
+	const promptFactors = own.map(({work, promptTokensPerSecond}) => times(promptSecondsPerToken(speeds, work), promptTokensPerSecond));
+	const last = (values: readonly (number | undefined)[]) => values.findLast(value => value !== undefined);
+	return {...speeds, modelFactor: last(factors), promptFactor: last(promptFactors)};
 };
+
+const times = (a: number | undefined, b: number | undefined): number | undefined =>
+	a === undefined || b === undefined ? undefined : a * b;

@@ -1,50 +1,71 @@
-import type {Settings} from '../engine/types.js';
+import type {CacheType, Settings} from '../engine/types.js';
 import {activeBytes, type Sides} from './placement.js';
-import {meanCost} from './tensor-costs.js';
+import {attentionCost, isHalfPrecision, meanCosts, promptAttentionCost, promptExpertsCost} from './tensor-costs.js';
 import type {ModelWeights, Speeds} from './types.js';
 
 /** Tokens in the context that a prediction counts with, where nobody says: a short conversation. */
 const usualFillTokens = 1000;
 
 export type Load = {
-	readonly settings: Pick<Settings, 'gpuLayers' | 'cpuExpertLayers' | 'contextSize' | 'threads'>;
+	readonly settings: Pick<Settings, 'gpuLayers' | 'cpuExpertLayers' | 'contextSize' | 'threads'> & {readonly cacheTypeK: CacheType};
 	readonly weights: ModelWeights;
 	/** Bytes of the whole KV cache and recurrent state. */
 	readonly cache?: Sides | undefined;
-	/** Tokens that are in it. */
+	/** Tokens that are in it; while an answer is written, half of the answer counts. */
 	readonly fillTokens?: number | undefined;
+	/** Those of them that were the prompt; undefined: all. */
+	readonly promptTokens?: number | undefined;
 };
 
 /** What has to be done for one token, as plain numbers. */
 export type Work = {
 	readonly gpuBytes: number;
 	readonly cpuBytes: number;
-	/** `cpuBytes` weighed by what their types cost a CPU; a Q8_0 byte is 1. */
+	/** What the CPU computes, in bytes of Q8_0 weights that would take it as long. */
 	readonly cpuCost: number;
+	/** Bytes of KV cache, once for each head that reads them, in the part of the heads that does not fill a vector register. */
+	readonly shortHeadBytes: number;
 	readonly threads: number;
 	/** Layers that the token goes through. */
 	readonly blocks: number;
-	/** Parameters that take part. */
+	/** Of a token of a prompt: parameters that take part on the GPU, and what the CPU computes, as `cpuCost`. */
 	readonly gpuParameters: number;
-	readonly cpuParameters: number;
+	readonly promptCost: number;
 };
 
 const totalBytes = ({sizes}: ModelWeights): number =>
 	sizes.inputBytes + sizes.outputBytes - (sizes.tiedBytes ?? 0) + sizes.blocks.reduce((sum, {bytes}) => sum + bytes, 0);
 
-export const workOf = ({settings, weights, cache, fillTokens = usualFillTokens}: Load): Work => {
+/**
+Values of a head that the widest common vector unit (AVX-512) multiplies at once in half precision; llama.cpp computes what is left over one by one
+(`GGML_F16_STEP` in `simd-mappings.h` of v0.5.0). Others take 16 or 32, and are not slowed down by short heads: how much it costs here is learned.
+*/
+const headStep = 64;
+
+const shortShare = ({attention}: ModelWeights, cacheType: CacheType): number =>
+	attention && isHalfPrecision(cacheType) ? (attention.headSize % headStep) / attention.headSize : 0;
+
+export const workOf = ({settings, weights, cache, fillTokens = usualFillTokens, promptTokens = fillTokens}: Load): Work => {
 	const {shared, experts} = activeBytes(settings, weights);
 	const fill = Math.min(1, fillTokens / settings.contextSize);
+	const promptFill = Math.min(1, Math.max(0, fillTokens - promptTokens / 2) / settings.contextSize);
 	const cached = {gpu: (cache?.gpu ?? 0) * fill, cpu: (cache?.cpu ?? 0) * fill};
-	const parametersPerByte = weights.parameters / Math.max(1, totalBytes(weights));
+	const headsPerKvHead = weights.attention?.headsPerKvHead ?? 1;
+	const read = cached.cpu * headsPerKvHead;
+	const short = shortShare(weights, settings.cacheTypeK);
+	const cost = {shared: meanCosts(weights.types?.shared), experts: meanCosts(weights.types?.experts)};
 	return {
 		gpuBytes: shared.gpu + experts.gpu + cached.gpu,
 		cpuBytes: shared.cpu + experts.cpu + cached.cpu,
-		cpuCost: shared.cpu * meanCost(weights.types?.shared) + experts.cpu * meanCost(weights.types?.experts) + cached.cpu,
+		cpuCost: shared.cpu * cost.shared.token + experts.cpu * cost.experts.token + read * (1 - short) * attentionCost(settings.cacheTypeK),
+		shortHeadBytes: read * short,
 		threads: Math.max(1, settings.threads),
 		blocks: weights.sizes.blocks.length,
-		gpuParameters: (shared.gpu + experts.gpu) * parametersPerByte,
-		cpuParameters: (shared.cpu + experts.cpu) * parametersPerByte,
+		gpuParameters: (shared.gpu + experts.gpu) * (weights.parameters / Math.max(1, totalBytes(weights))),
+		promptCost:
+			shared.cpu * cost.shared.prompt +
+			experts.cpu * cost.experts.prompt * promptExpertsCost +
+			(cache?.cpu ?? 0) * promptFill * headsPerKvHead * promptAttentionCost,
 	};
 };
 
@@ -54,16 +75,25 @@ const timeOf = (amount: number, perSecond: number | undefined): number | undefin
 	return perSecond === undefined ? undefined : amount / perSecond;
 };
 
+/** Where the fit to real answers starts: barriers between threads, and what one of them does alone, take a little of each. */
+export const usualThreadsExponent = 0.9;
+/** Between a vector unit that heads fill (1.75, see `tensor-costs.ts`) and one that they do not (26 with heads of 32 on AVX-512). */
+export const usualShortHeadCost = 7;
+
+/** What so many threads do, if one does 1. */
+export const threadsGain = ({threadsExponent = usualThreadsExponent}: Speeds, threads: number): number => threads ** threadsExponent;
+
 /** A side's weights are read, or computed with, whichever takes longer: bytes ÷ bandwidth, or cost ÷ what the threads get through. */
-const cpuSeconds = (speeds: Speeds, {cpuBytes, cpuCost, threads}: Work): number | undefined => {
+const cpuSeconds = (speeds: Speeds, {cpuBytes, cpuCost, shortHeadBytes, threads}: Work): number | undefined => {
 	const read = timeOf(cpuBytes, speeds.cpuBytesPerSecond);
-	const {threadBytesPerSecond} = speeds;
-	const computed = threadBytesPerSecond === undefined ? read : timeOf(cpuCost, threads * threadBytesPerSecond);
+	const {threadBytesPerSecond, shortHeadCost = usualShortHeadCost} = speeds;
+	const cost = cpuCost + shortHeadBytes * shortHeadCost;
+	const computed = threadBytesPerSecond === undefined ? read : timeOf(cost, threadBytesPerSecond * threadsGain(speeds, threads));
 	return read === undefined ? undefined : Math.max(read, computed ?? 0);
 };
 
-/** What a layer takes whatever its size: 8 to 48 layers of 0.5 to 3 MB on an AMD EPYC (Zen 4), one thread. Only tiny models notice. */
-const blockOverheadMs = 0.025;
+/** What a layer takes whatever its size: 4 to 48 layers of 0.1 MB on an AMD EPYC (Zen 4), one thread, without attention. Only tiny models notice. */
+const blockOverheadMs = 0.005;
 
 /** Without the correction of the model at hand. undefined: a speed that it needs is not known. */
 export const secondsPerToken = (speeds: Speeds, work: Work): number | undefined => {
@@ -78,10 +108,15 @@ export const tokensPerSecond = (speeds: Speeds, load: Load): number | undefined 
 	return seconds === undefined || seconds <= 0 ? undefined : (speeds.modelFactor ?? 1) / seconds;
 };
 
-/** Of reading a prompt, which is bound by computing: in proportion to the parameters that take part. undefined: not measured yet. */
+/** Of a token of a prompt, without the correction of the model at hand. undefined: not measured yet. */
+export const promptSecondsPerToken = (speeds: Speeds, work: Work): number | undefined => {
+	const gpu = timeOf(work.gpuParameters, speeds.promptPerSecond?.gpu);
+	const cpu = timeOf(work.promptCost / threadsGain(speeds, work.threads), speeds.promptPerSecond?.cpu);
+	return gpu === undefined || cpu === undefined || gpu + cpu <= 0 ? undefined : gpu + cpu;
+};
+
+/** Of reading a prompt, which is bound by computing. undefined: not measured yet. */
 export const promptTokensPerSecond = (speeds: Speeds, load: Load): number | undefined => {
-	const {gpuParameters, cpuParameters} = workOf(load);
-	const gpu = timeOf(gpuParameters, speeds.promptParametersPerSecond?.gpu);
-	const cpu = timeOf(cpuParameters, speeds.promptParametersPerSecond?.cpu);
-	return gpu === undefined || cpu === undefined || gpu + cpu <= 0 ? undefined : 1 / (gpu + cpu);
+	const seconds = promptSecondsPerToken(speeds, workOf(load));
+	return seconds === undefined ? undefined : (speeds.promptFactor ?? 1) / seconds;
 };

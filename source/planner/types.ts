@@ -22,6 +22,8 @@ export type ModelWeights = {
 	readonly parameters: number;
 	/** What types the weights are of, without the input embeddings: some cost a CPU more per byte than others. undefined: a usual mix is assumed. */
 	readonly types?: {readonly shared: TypeBytes; readonly experts: TypeBytes};
+	/** undefined: the file does not say, or not as one number for all layers. */
+	readonly attention?: {readonly headsPerKvHead: number; readonly headSize: number} | undefined;
 };
 
 /** What there is to plan with; undefined: there is no device, or it could not be read. */
@@ -50,10 +52,15 @@ export type Speeds = {
 	readonly overheadMs: number;
 	/** What one CPU thread gets through of Q8_0 weights, bytes per second; undefined: RAM is taken for the limit. */
 	readonly threadBytesPerSecond?: number | undefined;
-	/** Active parameters times prompt tokens per second, with the weights on that side; undefined: not measured yet. */
-	readonly promptParametersPerSecond?: {readonly gpu: number | undefined; readonly cpu: number | undefined};
-	/** Measured over predicted tokens per second of the model at hand; undefined: it has not answered yet. */
+	/** What n threads do is n to this power times what one does. */
+	readonly threadsExponent?: number;
+	/** What attention with heads that do not fill a vector register costs, per byte of KV cache; a byte of Q8_0 weights is 1. */
+	readonly shortHeadCost?: number | undefined;
+	/** Of a prompt, with all of the work on that side; undefined: not measured yet. GPU: active parameters times tokens per second. CPU: cost (`Work.promptCost`) per second of one thread. */
+	readonly promptPerSecond?: {readonly gpu: number | undefined; readonly cpu: number | undefined};
+	/** Measured over predicted tokens per second of the model at hand, in generation and of prompts; undefined: it has not answered yet. */
 	readonly modelFactor?: number | undefined;
+	readonly promptFactor?: number | undefined;
 };
 
 /** `tight`: less than the margin is left. `paging`: the weights do not stay in RAM, the disk is read for every token. */

@@ -17,7 +17,7 @@ const speeds: Speeds = {
 	cpuBytesPerSecond: 40e9,
 	threadBytesPerSecond: 10e9,
 	overheadMs: 0.3,
-	promptParametersPerSecond: {gpu: 1e12, cpu: 1e11},
+	promptPerSecond: {gpu: 1e12, cpu: 1e11},
 	modelFactor: 0.9,
 };
 const nothing: PlanOptions = {vram: [], ram: undefined, gpuBytesPerSecond: undefined, ramBytesPerSecond: undefined, printCommand: false};
@@ -55,7 +55,7 @@ describe('another machine', () => {
 		const [target] = targets({vram: [size(24)]});
 		expect(target).toMatchObject({
 			machine: {vram: {totalBytes: 24 * gib, otherBytes: 0, budgetBytes: undefined}, ram: {totalBytes: 32 * gib, otherBytes: 4 * gib}},
-			speeds: {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, modelFactor: undefined, promptParametersPerSecond: {gpu: undefined}},
+			speeds: {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, modelFactor: undefined, promptPerSecond: {gpu: undefined}},
 			isElsewhere: true,
 			hasOtherCard: true,
 		});

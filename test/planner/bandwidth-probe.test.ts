@@ -17,10 +17,18 @@ test('asks one thread and all of them', async () => {
 		asked.push(threads);
 		return threads === 1 ? 10e9 : 40e9;
 	};
-	expect(await probeSpeeds(8, {read})).toMatchObject({cpuBytesPerSecond: 40e9, threadBytesPerSecond: 10e9, gpuBytesPerSecond: undefined});
+	expect(await probeSpeeds(8, {read})).toMatchObject({cpuBytesPerSecond: 40e9, threadBytesPerSecond: 7.5e9, gpuBytesPerSecond: undefined});
 	expect(asked).toEqual([1, 8]);
-	expect(await probeSpeeds(1, {read})).toMatchObject({cpuBytesPerSecond: 10e9, threadBytesPerSecond: 10e9});
+	expect(await probeSpeeds(1, {read})).toMatchObject({cpuBytesPerSecond: 10e9, threadBytesPerSecond: 7.5e9});
 	expect(asked).toEqual([1, 8, 1]);
+});
+
+test.each([
+	['flags : fma avx2 avx512f avx512bw', 26],
+	['flags : fma avx2', 1.75],
+	[undefined, undefined],
+])('by %j short heads cost %j', async (flags, shortHeadCost) => {
+	expect(await probeSpeeds(1, {read: async () => 1e9, cpuFlags: async () => flags})).toMatchObject({shortHeadCost});
 });
 
 test('what cannot be measured is not known', async () => {

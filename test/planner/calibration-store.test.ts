@@ -14,11 +14,11 @@ const createFakeFile = (text?: string) => {
 };
 
 const calibration: Calibration = {
-	probed: {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, threadBytesPerSecond: 10e9, overheadMs: 0.5},
+	probed: {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, threadBytesPerSecond: 10e9, overheadMs: 0.5, shortHeadCost: 26},
 	observed: [
 		{
 			model: 'a',
-			work: {gpuBytes: 0, cpuBytes: 1e9, cpuCost: 1.3e9, threads: 8, blocks: 80, gpuParameters: 0, cpuParameters: 2e9},
+			work: {gpuBytes: 0, cpuBytes: 1e9, cpuCost: 1.3e9, shortHeadBytes: 0, threads: 8, blocks: 80, gpuParameters: 0, promptCost: 2e9},
 			tokensPerSecond: 12,
 			promptTokensPerSecond: undefined,
 		},
@@ -55,7 +55,7 @@ test('the file does not grow without end, and the machine that wrote last is in 
 
 describe('a broken file', () => {
 	const key = machineKey(machine);
-	const saved = (value: unknown) => JSON.stringify({version: 1, machines: {[key]: value}});
+	const saved = (value: unknown) => JSON.stringify({version: 2, machines: {[key]: value}});
 	test.each<[string, string]>([
 		['empty', ''],
 		['cut off', saved(calibration).slice(0, -20)],
@@ -63,7 +63,8 @@ describe('a broken file', () => {
 		['not an object', '[1, 2]'],
 		['null', 'null'],
 		['of another version', JSON.stringify({version: 99, machines: {[key]: calibration}})],
-		['without machines', '{"version": 1}'],
+		['of the version that did not count attention', JSON.stringify({version: 1, machines: {[key]: calibration}})],
+		['without machines', '{"version": 2}'],
 		['without speeds', saved({observed: []})],
 		['with speeds that are none', saved({...calibration, probed: {overheadMs: 'fast'}})],
 		['with a negative overhead', saved({...calibration, probed: {overheadMs: -1}})],
@@ -84,6 +85,7 @@ describe('a broken file', () => {
 			{...good, tokensPerSecond: null},
 			{...good, work: {...good?.work, threads: 0}},
 			{...good, work: {...good?.work, cpuCost: 'x'}},
+			{...good, work: {...good?.work, promptCost: undefined}},
 		];
 		const store = createCalibrationStore(createFakeFile(saved({...calibration, observed: [...broken, good]})), key);
 		expect((await store.read())?.observed).toEqual([good]);

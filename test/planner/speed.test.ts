@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 import {type Calibration, calibrate, type Observation, speedsOf} from '../../source/planner/calibration.js';
 import {promptTokensPerSecond, tokensPerSecond, workOf} from '../../source/planner/speed.js';
-import {bytesByType, meanCost} from '../../source/planner/tensor-costs.js';
+import {bytesByType, meanCosts} from '../../source/planner/tensor-costs.js';
 import type {ModelWeights, Speeds} from '../../source/planner/types.js';
 import {baseSettings} from '../support/fake-engine.js';
 
@@ -17,8 +17,8 @@ const model = (bytes: number, {experts = 0, activeExperts = 1, type = 'Q8_0'} = 
 	types: {shared: {[type]: bytes}, experts: {[type]: bytes}},
 });
 
-/** With what ten layers take (0.25 ms), 1 ms a token. */
-const speeds: Speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 50e9, overheadMs: 0.75};
+/** With what ten layers take (0.05 ms), 1 ms a token. */
+const speeds: Speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 50e9, overheadMs: 0.95};
 const cpu = {...baseSettings, gpuLayers: 0, threads: 8};
 const gpu = {...baseSettings, gpuLayers: 11};
 
@@ -49,7 +49,7 @@ describe('tokens per second', () => {
 		const slow = {...speeds, threadBytesPerSecond: 10e9};
 		expect(tokensPerSecond(slow, {settings: {...cpu, threads: 1}, weights: model(5e9)})).toBeCloseTo(1 / 0.501);
 		expect(tokensPerSecond(slow, {settings: {...cpu, threads: 8}, weights: model(5e9)})).toBeCloseTo(1 / 0.101);
-		expect(tokensPerSecond(slow, {settings: {...cpu, threads: 1}, weights: model(5e9, {type: 'Q4_1'})})).toBeCloseTo(1 / 0.951);
+		expect(tokensPerSecond(slow, {settings: {...cpu, threads: 1}, weights: model(5e9, {type: 'Q4_1'})})).toBeCloseTo(1 / 1.076);
 	});
 
 	test('are not known where a side was not measured', () => {
@@ -58,10 +58,31 @@ describe('tokens per second', () => {
 		expect(tokensPerSecond(half, {settings: cpu, weights: model(5e9)})).toBeDefined();
 	});
 
-	test('of a prompt go by parameters', () => {
-		const load = {settings: cpu, weights: model(5e9)};
+	test('a full context is computed once for each head that reads it, in short heads more slowly', () => {
+		const slow = {...speeds, threadBytesPerSecond: 10e9, shortHeadCost: 20};
+		const at = (headsPerKvHead: number, headSize: number, change: Partial<typeof cpu> = {}) =>
+			1 /
+			(tokensPerSecond(slow, {
+				settings: {...cpu, threads: 1, ...change},
+				weights: {...model(5e9), attention: {headsPerKvHead, headSize}},
+				cache: {gpu: 0, cpu: 1e9},
+				fillTokens: 4096,
+			}) ?? 0);
+		const without = 0.501;
+		expect(at(1, 128) - without).toBeCloseTo(0.175);
+		expect(at(4, 128) - without).toBeCloseTo(0.7);
+		expect(at(1, 32) - without).toBeCloseTo(2);
+		expect(at(1, 96) - without).toBeCloseTo((0.175 * 2) / 3 + 2 / 3);
+		expect(at(1, 32, {cacheTypeK: 'q8_0'}) - without).toBeCloseTo(0.5);
+	});
+
+	test('of a prompt go by what is computed, with threads', () => {
+		const load = {settings: {...cpu, threads: 1}, weights: model(5e9)};
 		expect(promptTokensPerSecond(speeds, load)).toBeUndefined();
-		expect(promptTokensPerSecond({...speeds, promptParametersPerSecond: {gpu: undefined, cpu: 500e9}}, load)).toBeCloseTo(100);
+		const known = {...speeds, promptPerSecond: {gpu: undefined, cpu: 500e9}, threadsExponent: 0.5};
+		expect(promptTokensPerSecond(known, load)).toBeCloseTo(100);
+		expect(promptTokensPerSecond(known, {...load, settings: {...cpu, threads: 4}})).toBeCloseTo(200);
+		expect(promptTokensPerSecond(known, {...load, weights: model(5e9, {type: 'F16'})})).toBeCloseTo(100 / 1.2);
 	});
 
 	test('never fall with more layers on a faster GPU', () => {
@@ -81,8 +102,9 @@ test('bytes by type, and what they cost', () => {
 		{type: 'Q8_0', sizeBytes: 5},
 	]);
 	expect(types).toEqual({Q8_0: 15, Q4_1: 5});
-	expect(meanCost(types)).toBeCloseTo((15 + 5 * 1.9) / 20);
-	expect(meanCost(undefined)).toBe(1.5);
+	expect(meanCosts(types).token).toBeCloseTo((15 + 5 * 2.15) / 20);
+	expect(meanCosts(types).prompt).toBeCloseTo((15 + 5 * 3.4) / 20);
+	expect(meanCosts(undefined)).toEqual({token: 1.3, prompt: 1.6});
 });
 
 const probed: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, threadBytesPerSecond: 10e9, overheadMs: 0.5};
@@ -120,6 +142,29 @@ describe('calibration', () => {
 		}
 	});
 
+	test('a tiny model with short heads tells what those cost, and little of others', () => {
+		const tiny = {...model(6e6), attention: {headsPerKvHead: 2, headSize: 32}};
+		const about = {model: 'tiny', settings: {...cpu, threads: 1}, weights: tiny, cache: {gpu: 0, cpu: 40e6}};
+		const truth: Speeds = {...probed, overheadMs: 0.4, shortHeadCost: 26};
+		const at = (fillTokens: number) => tokensPerSecond(truth, {...about, fillTokens}) ?? 0;
+		const after = calibrate(fresh, {...about, fillTokens: 200, tokensPerSecond: at(200)});
+		const big = {settings: {...cpu, threads: 1}, weights: model(1e9)};
+		expect(Math.abs((tokensPerSecond(speedsOf(after), big) ?? 0) / (tokensPerSecond(truth, big) ?? 0) - 1)).toBeLessThan(0.2);
+		const later = tokensPerSecond(speedsOf(after, 'tiny'), {...about, fillTokens: 800}) ?? 0;
+		expect(Math.abs(later / at(800) - 1)).toBeLessThan(0.25);
+	});
+
+	test('learns what more threads are worth', () => {
+		const truth: Speeds = {...probed, threadsExponent: 0.5};
+		const load = (name: string, threads: number) => {
+			const settings = {...cpu, threads};
+			return answer(name, model(1e9), tokensPerSecond(truth, {settings, weights: model(1e9)}) ?? 0, {threads});
+		};
+		const after = speedsOf([load('a', 1), load('b', 4)].reduce(calibrate, fresh));
+		expect(after.threadsExponent).toBeGreaterThan(0.4);
+		expect(after.threadsExponent).toBeLessThan(0.65);
+	});
+
 	test('learns the bandwidth of a GPU from the first answer on it', () => {
 		const truth: Speeds = {...probed, gpuBytesPerSecond: 900e9};
 		const at = (bytes: number) => tokensPerSecond(truth, {settings: gpu, weights: model(bytes)}) ?? 0;
@@ -154,20 +199,23 @@ describe('calibration', () => {
 	test('learns the prompt speed from prompts that are long enough', () => {
 		const observation = answer('a', model(5e9), 10);
 		const short = calibrate(fresh, {...observation, prompt: {tokens: 5, tokensPerSecond: 100}});
-		expect(speedsOf(short).promptParametersPerSecond).toEqual({gpu: undefined, cpu: undefined});
+		expect(speedsOf(short).promptPerSecond).toEqual({gpu: undefined, cpu: undefined});
+		// The clock stops at the first token of the answer: 5 s less a tenth of one.
 		const long = calibrate(fresh, {...observation, prompt: {tokens: 500, tokensPerSecond: 100}});
-		expect(promptTokensPerSecond(speedsOf(long), {settings: cpu, weights: model(10e9)})).toBeCloseTo(50);
+		expect(promptTokensPerSecond(speedsOf(long), {settings: cpu, weights: model(10e9)})).toBeCloseTo(500 / 4.9 / 2);
+		expect(promptTokensPerSecond(speedsOf(long, 'a'), {settings: cpu, weights: model(5e9)})).toBeCloseTo(500 / 4.9);
 	});
 
 	test('work is what a token needs', () => {
 		expect(workOf({settings: cpu, weights: model(1e9, {type: 'Q4_0'})})).toEqual({
 			gpuBytes: 0,
 			cpuBytes: 1e9,
-			cpuCost: 1.3e9,
+			cpuCost: 1.05e9,
+			shortHeadBytes: 0,
 			threads: 8,
 			blocks: 10,
 			gpuParameters: 0,
-			cpuParameters: 1e9,
+			promptCost: 1.5e9,
 		});
 	});
 });
