@@ -5,6 +5,7 @@ import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
 import {adviceFor} from './advice.js';
+import {createDryRunPace} from './dry-run-pace.js';
 import {type Binding, fitLayers, layersWithQ8Cache} from './fit.js';
 import {type Budgets, machineOf} from './machine.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
@@ -41,9 +42,7 @@ type Options = {
 	readonly driverBytes: () => number;
 };
 
-/** A held-down arrow key repeats 30 times a second: the dry run waits until it rests. */
-const restMs = 120;
-/** Then the settings one step away are asked about, one by one, as long as nothing else is going on. */
+/** When the exact answer is there, the settings one step away are asked about, one by one, as long as nothing else is going on. */
 const idleMs = 600;
 
 const keyOf = ({threads: _, ...rest}: Settings): string => JSON.stringify(rest);
@@ -65,6 +64,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			(Object.keys(part) as Array<keyof PlanState>).every(key => Object.is(part[key], state[key])) ? state : {...state, ...part},
 		);
 
+	const pace = createDryRunPace();
 	let dryRuns = new Map<string, Known>();
 	let model: ModelFacts | undefined;
 	let timer: NodeJS.Timeout | undefined;
@@ -77,7 +77,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 	const ask = async (facts: ModelFacts, settings: Settings): Promise<DryRun> => {
 		const known = dryRuns.get(keyOf(settings));
 		if (known) return known.dryRun;
-		const dryRun = await askEngine(facts, settings);
+		const dryRun = await pace.time(() => askEngine(facts, settings));
 		if (facts === model) dryRuns.set(keyOf(settings), {settings, dryRun});
 		return dryRun;
 	};
@@ -107,6 +107,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 	};
 
 	const isFree = () => engine.get().phase.name === 'ready';
+	const isAnswering = () => ['processing', 'writing', 'stopping'].includes(engine.get().phase.name);
 	const isBusy = () => !['ready', 'failed', 'idle'].includes(engine.get().phase.name);
 
 	const askNeighbours = async () => {
@@ -152,7 +153,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 		const near = nearestKnown(now.settings, [...dryRuns.values()]);
 		if (near) show(estimateOf({settings: now.settings, known: near, ...basis(now.facts)}), now.facts);
-		timer = setTimeout(() => void ask(now.facts, now.settings).then(preview, () => {}), restMs);
+		timer = setTimeout(() => void ask(now.facts, now.settings).then(preview, () => {}), pace.delayMs(isAnswering()));
 		timer.unref();
 	};
 
@@ -163,6 +164,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 	};
 
 	let applied = engine.get().applied;
+	let wasAnswering = false;
 	const unsubscribeEngine = engine.subscribe(() => {
 		const state = engine.get();
 		if (state.model !== model) {
@@ -170,7 +172,13 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			dryRuns = new Map();
 		}
 
-		if (state.applied === applied) return;
+		const answered = wasAnswering && !isAnswering();
+		wasAnswering = isAnswering();
+		if (state.applied === applied) {
+			if (answered) preview();
+			return;
+		}
+
 		applied = state.applied;
 		const {pending, binding} = store.get();
 		setPending(undefined, applied && pending && isSame(applied, pending) ? binding : undefined);

@@ -14,6 +14,8 @@ const readings: Readings = {
 	ram: {totalBytes: 64 * gib, usedBytes: 8 * gib, availableBytes: 56 * gib},
 };
 
+const greedy = {temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05};
+
 type Options = {readonly device?: Device; readonly refuse?: NonNullable<Parameters<typeof createFakeEngine>[0]>['refuse']};
 
 const setUp = (options: Options = {}) => {
@@ -129,8 +131,7 @@ describe('what is pending', () => {
 	test('an answer leaves it alone; another model puts it back', async () => {
 		const {plan, engine, load, pending} = await loaded();
 		plan.move('gpuLayers', 'more');
-		const sampling = {temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05};
-		await engine.answer({prompt: 'hello', sampling, maxTokens: undefined}, () => {});
+		await engine.answer({prompt: 'hello', sampling: greedy, maxTokens: undefined}, () => {});
 		expect(pending()?.gpuLayers).toBe(13);
 		await load();
 		expect(pending()).toBeUndefined();
@@ -173,6 +174,24 @@ describe('what it would take', () => {
 		plan.move('gpuLayers', 'most');
 		expect(plan.get().plan).toMatchObject({exact: true, settings: {gpuLayers: 81}});
 		expect(calls).toHaveLength(asked);
+		plan.dispose();
+	});
+
+	test('while an answer is written dry runs wait, and are made up for when it is over', async () => {
+		const {plan, engine, hold, calls} = await loaded();
+		await expect.poll(() => plan.get().plan?.exact).toBe(true);
+		const releaseAnswer = hold('answer');
+		const releaseDryRun = hold('dryRun');
+		const answered = engine.answer({prompt: 'hello', sampling: greedy, maxTokens: undefined}, () => {});
+		plan.move('gpuLayers', 'more');
+		await expect.poll(() => calls.at(-1)).toBe('dryRun');
+		setTimeout(releaseDryRun, 100); // what a real one takes; another is due 5 s later
+		await expect.poll(() => plan.get().plan).toMatchObject({exact: true, settings: {gpuLayers: 13}});
+		plan.move('gpuLayers', 'more');
+		expect(plan.get().plan).toMatchObject({exact: false, settings: {gpuLayers: 14}});
+		releaseAnswer();
+		await answered;
+		await expect.poll(() => plan.get().plan).toMatchObject({exact: true, settings: {gpuLayers: 14}});
 		plan.dispose();
 	});
 

@@ -187,7 +187,7 @@ export const createFakeEngine = ({
 		},
 		memory: async () => memory(context),
 		async dryRun({settings}) {
-			calls.push('dryRun');
+			await pass('dryRun');
 			const onGpu = device.backend === 'cpu' ? 0 : settings.gpuLayers / 81;
 			const cacheBytes = settings.contextSize * 320 * 1024 * (settings.cacheTypeK === 'f16' ? 1 : 0.53);
 			return {
