@@ -2,7 +2,17 @@ import {benchSettings} from './bench-settings.js';
 import {type FlagName, flagLines} from './flags.js';
 
 const several: ReadonlySet<string> = new Set<FlagName>(benchSettings.map(({flag}) => flag));
-const besides: ReadonlySet<string> = new Set<FlagName>(['no-mmap', 'mlock', 'vram', 'gpu', 'ascii', 'help']);
+const besides: ReadonlySet<string> = new Set<FlagName>([
+	'cpu-moe',
+	'override-tensor',
+	'no-kv-offload',
+	'no-mmap',
+	'mlock',
+	'vram',
+	'gpu',
+	'ascii',
+	'help',
+]);
 
 export const benchHelpText = (): string => `  How fast settings are, measured by real runs with the tests of llama-bench.
 

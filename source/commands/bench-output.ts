@@ -8,9 +8,10 @@ import {type BenchPrinter, type BenchSubject, backendNames, modelName, weightByt
 /** llama-bench's fields, as far as they apply here; `n_ctx` and `error` are ours. `null`: not known, or it failed. */
 const fieldsOf = ({model, device, cpu}: BenchSubject, row: BenchRow) => {
 	const [time, speed] = [nanoseconds(row), tokensPerSecond(row)];
-	const settings = benchSettings.map(({field, value}) => {
-		const shown = value(row.got ?? row.settings);
-		return [field, shown === 'auto' ? null : shown] as const;
+	const settings = row.got ?? row.settings;
+	const shown = benchSettings.map(({field, value}) => {
+		const said = value(settings);
+		return [field, said === 'auto' ? null : said] as const;
 	});
 	return {
 		cpu_info: cpu,
@@ -20,8 +21,10 @@ const fieldsOf = ({model, device, cpu}: BenchSubject, row: BenchRow) => {
 		model_type: modelName(model),
 		model_size: weightBytes(model),
 		model_n_params: model.weights.parameters,
-		...Object.fromEntries(settings),
-		n_ubatch: (row.got ?? row.settings).batchSize,
+		...Object.fromEntries(shown),
+		n_ubatch: settings.batchSize,
+		no_kv_offload: settings.kvOffload === false,
+		tensor_buft_overrides: settings.overrideTensor ?? 'none',
 		n_prompt: row.test.promptTokens,
 		n_gen: row.test.generatedTokens,
 		n_depth: 0,

@@ -17,6 +17,7 @@ const loadMode = ({mmap, mlock}: WantedSettings): string => [mmap && 'mmap', mlo
 /** In the order of the columns. */
 export const benchSettings = [
 	{flag: 'gpu-layers', field: 'n_gpu_layers', title: 'ngl', width: 3, value: ({gpuLayers}) => gpuLayers},
+	{flag: 'n-cpu-moe', field: 'n_cpu_moe', title: 'n_cpu_moe', width: 10, value: ({cpuExpertLayers}) => cpuExpertLayers},
 	{flag: 'threads', field: 'n_threads', title: 'threads', width: 7, value: ({threads}) => threads},
 	{flag: 'batch-size', field: 'n_batch', title: 'n_batch', width: 7, value: ({batchSize}) => batchSize},
 	{flag: 'cache-type-k', field: 'type_k', title: 'type_k', width: 6, value: ({cacheTypeK}) => cacheTypeK},
@@ -33,10 +34,12 @@ export const benchSettings = [
 ] as const satisfies readonly BenchSetting[];
 
 /** Flags of what is searched. */
-export const tunableFlags = {threads: 'threads', gpuLayers: 'gpu-layers', batchSize: 'batch-size'} as const satisfies Record<
-	Tunable,
-	FlagName
->;
+export const tunableFlags = {
+	threads: 'threads',
+	gpuLayers: 'gpu-layers',
+	cpuExpertLayers: 'n-cpu-moe',
+	batchSize: 'batch-size',
+} as const satisfies Record<Tunable, FlagName>;
 
 /** `pp512`: that many tokens of a prompt; `tg128`: that many generated one after the other. */
 export type BenchTest = {readonly promptTokens: number; readonly generatedTokens: number};

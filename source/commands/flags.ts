@@ -56,7 +56,7 @@ export const flags = [
 	{names: ['n-gen'], value: 'N,…', text: 'tokens to generate, 0: no such test (128); also -n', of: 'bench'},
 	{names: ['repetitions', 'r'], value: 'N', text: 'runs of each test, after one that does not count (5)', of: 'bench'},
 	{names: ['output', 'o'], value: 'md|json|csv', text: 'what is printed (md); --json is the same as -o json', of: 'bench'},
-	{names: ['tune'], text: 'search the fastest layers, threads and batch size, beginning with the planner', of: 'bench'},
+	{names: ['tune'], text: 'search the fastest layers, experts, threads and batch size, beginning with the planner', of: 'bench'},
 	{names: ['yes', 'y'], text: 'open the model with what --tune has found from now on, without asking', of: 'bench'},
 	{names: ['mmap', 'mmp'], value: '0|1', text: 'map the weights from the file (1)', of: 'bench'},
 	{names: ['help', 'h'], text: 'this help'},

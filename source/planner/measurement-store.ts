@@ -35,7 +35,8 @@ const isSettings = (value: unknown): value is Settings =>
 	[value.gpuLayers, value.cpuExpertLayers, value.contextSize, value.batchSize, value.threads].every(isCount) &&
 	[value.cacheTypeK, value.cacheTypeV].every(isCacheType) &&
 	['auto', 'on', 'off'].some(choice => choice === value.flashAttention) &&
-	[value.mmap, value.mlock].every(choice => typeof choice === 'boolean');
+	[value.mmap, value.mlock, value.kvOffload ?? true].every(choice => typeof choice === 'boolean') &&
+	typeof (value.overrideTensor ?? '') === 'string';
 
 const speed = (value: unknown): number | undefined =>
 	typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;

@@ -4,6 +4,7 @@ import type {Settings} from '../engine/types.js';
 const dimensions = [
 	{setting: 'threads', by: 'generation'},
 	{setting: 'gpuLayers', by: 'generation'},
+	{setting: 'cpuExpertLayers', by: 'generation'},
 	{setting: 'batchSize', by: 'prompt'},
 ] as const satisfies ReadonlyArray<{readonly setting: keyof Settings; readonly by: Speed}>;
 

@@ -41,7 +41,7 @@ const start = (
 				contextSize: typeof contextSize === 'number' ? contextSize : 8192,
 			};
 		},
-		fits: async ({gpuLayers}) => gpuLayers <= 20,
+		fits: async ({gpuLayers}) => gpuLayers <= 20 || gpuLayers === 81,
 		confirm: says === undefined ? undefined : async question => stderr.stream.write(question) && says,
 		threads: 8,
 		measurements: () => createMeasurementStore(file, 'here'),
@@ -264,6 +264,7 @@ describe('--tune', () => {
 		[['-t', '2,4'], {threads: 4}],
 		[['-b', '64,1024'], {batchSize: 64}],
 		[['-ngl', '3'], {gpuLayers: 3}],
+		[['-ngl', '999', '-ncmoe', '5'], {gpuLayers: 81, cpuExpertLayers: 0}],
 	] as const)('%j begins with what is closest to the planner', async (argv, expected) => {
 		let first: unknown;
 		await run(['--tune', '-p', '0', '-r', '1', ...argv], {

@@ -12,7 +12,12 @@ type Machine = {
 };
 
 const upTo = (most: number) => Array.from({length: most + 1}, (_, index) => index);
-const everything = {threads: [1, 2, 4, 6, 8, 12, 16], gpuLayers: upTo(40), batchSize: [64, 128, 256, 512, 1024, 2048]};
+const everything = {
+	threads: [1, 2, 4, 6, 8, 12, 16],
+	gpuLayers: upTo(40),
+	cpuExpertLayers: upTo(8),
+	batchSize: [64, 128, 256, 512, 1024, 2048],
+};
 
 const search = async ({
 	generation,
@@ -23,7 +28,7 @@ const search = async ({
 }: Machine) => {
 	const measured: Array<readonly [Speed, Settings]> = [];
 	const tuned = await tune({
-		start: {...baseSettings, gpuLayers: 20, threads: 4},
+		start: {...baseSettings, gpuLayers: 20, cpuExpertLayers: 6, threads: 4},
 		values,
 		speeds,
 		fits: async settings => fits(settings),
@@ -47,6 +52,10 @@ describe('the top of a hill', () => {
 		[{generation: ({gpuLayers}) => (gpuLayers > 17 ? undefined : 10 + gpuLayers)}, {gpuLayers: 17}],
 		[{generation: ({gpuLayers}) => 100 - 2 * gpuLayers}, {gpuLayers: 0}],
 		[
+			{generation: ({cpuExpertLayers}) => 100 - 5 * cpuExpertLayers, fits: ({cpuExpertLayers}) => cpuExpertLayers >= 3},
+			{cpuExpertLayers: 3},
+		],
+		[
 			{generation: () => 10, prompt: ({batchSize}) => batchSize},
 			{threads: 4, gpuLayers: 20, batchSize: 2048},
 		],
@@ -58,7 +67,7 @@ describe('the top of a hill', () => {
 
 test('what is not faster by more than runs differ is not worth a change', async () => {
 	const {settings} = await search({generation: ({threads, gpuLayers}) => 100 + (threads === 8 ? 1 : 0) + (gpuLayers === 19 ? 1 : 0)});
-	expect(settings).toEqual({...baseSettings, gpuLayers: 20, threads: 4});
+	expect(settings).toMatchObject({gpuLayers: 20, cpuExpertLayers: 6, threads: 4});
 });
 
 test('nothing is measured twice, and what does not fit is not measured', async () => {
@@ -74,7 +83,7 @@ test('only what may change changes, only what is asked is measured', async () =>
 		values: {threads: [4], gpuLayers: [18, 20]},
 		speeds: ['generation'],
 	});
-	expect(settings).toEqual({...baseSettings, gpuLayers: 20, threads: 4});
+	expect(settings).toMatchObject({gpuLayers: 20, cpuExpertLayers: 6, threads: 4});
 	expect(measured.map(([speed, {gpuLayers}]) => [speed, gpuLayers])).toEqual([
 		['generation', 20],
 		['generation', 18],
