@@ -44,9 +44,10 @@ export const ChatPane = ({width, height, isActive, scroll, onScroll}: ChatPanePr
 	const top = visibleTop(place, extent);
 	const below = rowsBelow(place, extent);
 
+	const isFollowing = scroll.top === 'end';
 	useEffect(() => {
-		onScroll({type: 'measured', total: lines.length, height, width: textWidth, top});
-	}, [lines.length, height, textWidth, top, onScroll]);
+		if (!isFollowing) onScroll({type: 'measured', total: lines.length, height, width: textWidth, top});
+	}, [isFollowing, lines.length, height, textWidth, top, onScroll]);
 
 	useInput(
 		(input, key) => {
