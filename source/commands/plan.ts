@@ -6,12 +6,13 @@ import type {RamAndSwap} from '../monitor/ram-and-swap.js';
 import type {ProcessMemory} from '../monitor/types.js';
 import {vramOf} from '../monitor/vram.js';
 import {adviceFor} from '../planner/advice.js';
-import {type Fit, fitLayers, type PlanFor, ramLimit} from '../planner/fit.js';
-import {isContextOpen, largestContext} from '../planner/fit-context.js';
+import type {PlanFor} from '../planner/fit.js';
+import {largestContext} from '../planner/fit-context.js';
+import {fitSettings} from '../planner/fit-settings.js';
 import {planOf} from '../planner/memory.js';
 import {mostCpuExperts} from '../planner/placement.js';
 import {canPlaceExperts, concrete} from '../planner/settings.js';
-import type {AskDryRun, Machine, Plan, Speeds} from '../planner/types.js';
+import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
 import {UsageError} from './flags.js';
 import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
@@ -79,20 +80,6 @@ const checked = (dryRun: DryRun): DryRun => {
 	throw new EngineError('failed', 'llama.cpp cannot tell what these settings would take.', {advice: 'Try a smaller context.'});
 };
 
-/** The settings that are recommended, or those that were given. */
-const choose = async (
-	{settings, gpuLayers, model: {facts}}: Scene,
-	machine: Machine,
-	cpuExpertLayers: number,
-	planFor: PlanFor,
-): Promise<Fit> => {
-	const layers = machine.vram ? facts.layers : 0;
-	if (gpuLayers === undefined && layers > 0)
-		return fitLayers({settings, layers, cpuExpertLayers, sizes: facts.weights.sizes, machine}, planFor);
-	const plan = await planFor({...settings, gpuLayers: Math.min(gpuLayers ?? 0, layers)});
-	return {plan, bindingLimit: ramLimit(plan)};
-};
-
 /** From no layer to all, where the layers were not given; with all of them, and experts that may be placed, from all experts on the CPU to none. */
 const rowsAround = async (chosen: Plan, {gpuLayers, model}: Scene, mostCpuExperts: number, planFor: PlanFor): Promise<readonly Plan[]> => {
 	const {settings} = chosen;
@@ -118,10 +105,19 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 	const openExperts = scene.cpuExpertLayers === 'auto' ? mostCpuExperts : 0;
 	const driverBytes = hasOtherCard ? 0 : scene.driverBytes;
 	const planFor: PlanFor = async tried => planOf({settings: tried, dryRun: await ask(tried), weights, machine, speeds, driverBytes});
-	const fit = await choose(scene, machine, openExperts, planFor);
-	const largest = await largestContext(fit.plan, trainedContext, machine, planFor);
-	const isOpen = isContextOpen(contextSize, fit.plan);
-	const chosen = isOpen && largest ? largest.plan : fit.plan;
+	const {layers} = model.facts;
+	const most = machine.vram ? layers : 0;
+	const wishes = {
+		settings: {...scene.settings, gpuLayers: Math.min(gpuLayers ?? 0, most)},
+		areLayersOpen: gpuLayers === undefined && most > 0,
+		contextSize,
+		layers,
+		cpuExpertLayers: openExperts,
+		trainedContext,
+		sizes: weights.sizes,
+		machine,
+	};
+	const {plan: chosen, bindingLimit} = await fitSettings(wishes, planFor);
 	return {
 		model: model.facts,
 		device,
@@ -129,9 +125,8 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 		plans: machine.vram ? await rowsAround(chosen, scene, openExperts, planFor) : [chosen],
 		chosen,
 		isGiven: gpuLayers !== undefined,
-		// A smaller context has taken the place of what did not fit.
-		bindingLimit: chosen !== fit.plan && fit.plan.verdict === 'does not fit' ? ramLimit(chosen) : fit.bindingLimit,
-		largestContext: largest,
+		bindingLimit,
+		largestContext: await largestContext(chosen, trainedContext, machine, planFor),
 		advice: withAdvice
 			? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask, canPlaceExperts: mostCpuExperts > 0})
 			: [],

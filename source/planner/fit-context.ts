@@ -43,7 +43,7 @@ const fitContext = async ({settings, machine, largest}: Wishes, planFor: PlanFor
 		bindingLimit: {
 			limit: isVram ? 'VRAM' : 'RAM',
 			next,
-			missingBytes: isVram ? Math.max(0, -(over.vramLeftBytes ?? 0)) : Math.max(0, -(over.ramLeftBytes ?? 0)),
+			missingBytes: isVram ? Math.max(0, -(over.vramLeftBytes ?? 0)) : over.ramMissingBytes || Math.max(0, -(over.ramLeftBytes ?? 0)),
 		},
 	};
 };

@@ -38,8 +38,8 @@ const roomBytes = ({vram}: Machine): number => {
 };
 
 /** More layers take less RAM, so it binds only where no number of layers helps. */
-export const ramLimit = ({settings, ramVerdict, ramLeftBytes = 0}: Plan): BindingLimit | undefined =>
-	ramVerdict === 'does not fit' ? {limit: 'RAM', next: settings.gpuLayers + 1, missingBytes: Math.max(0, -ramLeftBytes)} : undefined;
+export const ramLimit = ({settings, ramVerdict, ramMissingBytes}: Plan): BindingLimit | undefined =>
+	ramVerdict === 'does not fit' ? {limit: 'RAM', next: settings.gpuLayers + 1, missingBytes: ramMissingBytes} : undefined;
 
 /** All layers on the GPU with the fewest experts on the CPU: between what none and what all of them take there, by their sizes. */
 const fitExperts = async ({settings, sizes, machine}: Wishes, none: Plan, all: Plan, planFor: PlanFor): Promise<Fit> => {
@@ -110,7 +110,7 @@ const fitFewerLayers = async (wishes: Wishes, all: Plan, planFor: PlanFor): Prom
 
 	const bindingLimit: BindingLimit =
 		next.vramVerdict === 'fits' && next.ramVerdict === 'does not fit'
-			? {limit: 'RAM', next: best + 1, missingBytes: Math.max(0, -(next.ramLeftBytes ?? 0))}
+			? {limit: 'RAM', next: best + 1, missingBytes: next.ramMissingBytes}
 			: {limit: 'VRAM', next: best + 1, missingBytes: Math.max(0, next.vramBytes - roomBytes(machine))};
 	return {plan, bindingLimit: ramLimit(plan) ?? bindingLimit};
 };

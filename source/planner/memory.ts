@@ -37,15 +37,15 @@ export type PlanRequest = {
 type Need = {readonly pinned: number; readonly mapped: number};
 
 const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (memory: Memory) => number) => {
-	if (!memory) return {verdict: 'fits' as const, left: undefined};
+	if (!memory) return {verdict: 'fits' as const, left: undefined, missing: 0};
 	const limit = limitBytes(memory);
 	const left = limit - pinned - mapped;
 	// A budget is kept to the byte; the margin is for the device, which others use too.
 	const free = memory.totalBytes - memory.otherBytes - pinned - mapped;
-	const isOverBudget = memory.budgetBytes !== undefined && pinned + mapped > memory.budgetBytes;
-	if (pinned > limit || isOverBudget) return {verdict: 'does not fit' as const, left};
-	if (left < 0) return {verdict: 'paging' as const, left};
-	return {verdict: free < margin(memory) ? ('tight' as const) : ('fits' as const), left};
+	const missing = Math.max(0, pinned - limit, pinned + mapped - (memory.budgetBytes ?? Number.POSITIVE_INFINITY));
+	if (missing > 0) return {verdict: 'does not fit' as const, left, missing};
+	if (left < 0) return {verdict: 'paging' as const, left, missing};
+	return {verdict: free < margin(memory) ? ('tight' as const) : ('fits' as const), left, missing};
 };
 
 const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): Breakdown => {
@@ -86,6 +86,7 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes}
 		verdict,
 		vramLeftBytes: onVram.left,
 		ramLeftBytes: onRam.left,
+		ramMissingBytes: onRam.missing,
 		// While the disk is read for every token, bandwidths of memory say nothing.
 		tokensPerSecond: speeds && verdict !== 'paging' ? tokensPerSecond(speeds, load) : undefined,
 		promptTokensPerSecond: speeds && verdict !== 'paging' ? promptTokensPerSecond(speeds, load) : undefined,

@@ -1,8 +1,8 @@
 import {EngineError} from '../engine/engine-errors.js';
 import type {DryRun, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import {checkBudgets} from './breach.js';
-import {fitLayers, layersWithQ8Cache, type PlanFor} from './fit.js';
-import {isContextOpen, largestContext} from './fit-context.js';
+import {layersWithQ8Cache, type PlanFor} from './fit.js';
+import {fitSettings} from './fit-settings.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {mostCpuExperts} from './placement.js';
@@ -51,23 +51,18 @@ export const settle = async (
 		return planOf({settings, dryRun: said, weights: model.weights, machine, speeds: undefined, driverBytes});
 	};
 
-	const chooseLayers = async () => {
-		const {sizes} = model.weights;
-		const cpuExpertLayers = wanted.cpuExpertLayers === 'auto' && canPlaceExperts ? mostCpuExperts(sizes) : undefined;
-		const wishes = {settings: first, layers: model.layers, cpuExpertLayers, sizes, machine};
-		const fit = await fitLayers(wishes, planFor);
-		const more = await layersWithQ8Cache(fit, wishes, planFor);
-		const limit = fit.bindingLimit && `${bindingText(fit.plan, fit.bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}`;
-		return {plan: fit.plan, limit};
-	};
-
-	const isFree = wanted.gpuLayers === 'auto' && machine.vram !== undefined;
-	const layers = isFree ? await chooseLayers() : {plan: await planFor(first), limit: undefined};
-	const isOpen = isContextOpen(wanted.contextSize, layers.plan);
-	const context = isOpen ? await largestContext(layers.plan, model.trainedContext, machine, planFor) : undefined;
-	const {plan} = context ?? layers;
+	const {layers, trainedContext, weights} = model;
+	const {sizes} = weights;
+	const areLayersOpen = wanted.gpuLayers === 'auto' && machine.vram !== undefined;
+	const cpuExpertLayers = wanted.cpuExpertLayers === 'auto' && canPlaceExperts ? mostCpuExperts(sizes) : undefined;
+	const wishes = {settings: first, areLayersOpen, contextSize: wanted.contextSize, layers, cpuExpertLayers, trainedContext, sizes, machine};
+	const fit = await fitSettings(wishes, planFor);
+	const {plan, bindingLimit, context} = fit;
 	checkBudgets(plan, machine);
 	checkMlock(wanted, plan.breakdown.ram.weights, mlockLimitBytes);
+	// Of a larger context each question would take a process of its own.
+	const isUsual = plan.settings.contextSize <= first.contextSize;
+	const more = areLayersOpen && isUsual ? await layersWithQ8Cache(fit, {...wishes, settings: plan.settings}, planFor) : 0;
 	return {
 		settings: {
 			...wanted,
@@ -75,8 +70,8 @@ export const settle = async (
 			cpuExpertLayers: plan.settings.cpuExpertLayers,
 			contextSize: plan.settings.contextSize,
 		},
-		// A smaller context has taken the place of what did not fit.
-		layersLimit: context && layers.plan.verdict === 'does not fit' ? undefined : layers.limit,
+		layersLimit:
+			areLayersOpen && bindingLimit ? `${bindingText(plan, bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}` : undefined,
 		contextLimit: context && `Context: ${contextBindingText(context)}.`,
 		paging: pagingText(plan, machine),
 	};

@@ -85,6 +85,8 @@ export type Plan = {
 	/** Below 0: over the limit. undefined: no device. */
 	readonly vramLeftBytes: number | undefined;
 	readonly ramLeftBytes: number | undefined;
+	/** What lacks for it to run at all, be it with weights that are read from the disk again and again. */
+	readonly ramMissingBytes: number;
 	readonly tokensPerSecond: number | undefined;
 	readonly promptTokensPerSecond: number | undefined;
 	/** By `vramble bench`, with exactly these settings on this machine. */

@@ -98,6 +98,14 @@ test('weights that do not stay in RAM are told before they are loaded', async ()
 	expect((await settled({mmap: false}, machine(undefined, 24))).paging).toBeUndefined();
 });
 
+test('a smaller context makes room for layers', async () => {
+	const {settings, layersLimit, contextLimit} = await settled({}, machine(24, 3));
+	expect([settings.gpuLayers, settings.contextSize]).toEqual([45, 6144]);
+	expect((await settled({contextSize: 8192}, machine(24, 3))).settings.gpuLayers).toBe(44);
+	expect(layersLimit).toMatch(/^VRAM binds: 45 layers/);
+	expect(contextLimit).toMatch(/^Context: 6,144 tokens(?: \(paging\))?; 8,192 need [\d.]+ MiB more RAM\.$/);
+});
+
 test.each<[string, Partial<WantedSettings>, Machine, string]>([
 	['VRAM, with layers that were given', {gpuLayers: 30}, machine(24, 64, {vramGib: 8}), 'VRAM'],
 	['RAM, which no number of layers keeps', {}, machine(12, 64, {ramGib: 16}), 'RAM'],

@@ -190,6 +190,7 @@ test.each([
 		verdict: 'fits',
 		vramLeftBytes: 2 * gib,
 		ramLeftBytes: undefined,
+		ramMissingBytes: 0,
 		tokensPerSecond: 17,
 		promptTokensPerSecond: undefined,
 		measuredTokensPerSecond,

@@ -1,0 +1,40 @@
+import type {Settings, WantedSettings} from '../engine/types.js';
+import {type Fit, fitLayers, type PlanFor, ramLimit} from './fit.js';
+import {isContextOpen, type LargestContext, largestContext} from './fit-context.js';
+import type {LayerSizes, Machine} from './types.js';
+
+type Wishes = {
+	/** With the wanted context. */
+	readonly settings: Settings;
+	/** Whether the GPU layers are to be found; those of `settings` otherwise. */
+	readonly areLayersOpen: boolean;
+	readonly contextSize: WantedSettings['contextSize'];
+	readonly layers: number;
+	/** As of `fitLayers`. */
+	readonly cpuExpertLayers?: number | undefined;
+	readonly trainedContext: number | undefined;
+	readonly sizes: LayerSizes;
+	readonly machine: Machine;
+};
+
+export type SettingsFit = Fit & {
+	/** undefined: the context is the wanted one. */
+	readonly context: LargestContext | undefined;
+};
+
+/** Layers for the wanted context first; then the context, where it was asked for or does not fit, and the layers that a smaller one makes room for. */
+export const fitSettings = async (wishes: Wishes, planFor: PlanFor): Promise<SettingsFit> => {
+	const {areLayersOpen, contextSize, trainedContext, machine} = wishes;
+	const fitAt = async (settings: Settings): Promise<Fit> => {
+		if (areLayersOpen) return fitLayers({...wishes, settings}, planFor);
+		const plan = await planFor(settings);
+		return {plan, bindingLimit: ramLimit(plan)};
+	};
+
+	const wanted = await fitAt(wishes.settings);
+	if (!isContextOpen(contextSize, wanted.plan)) return {...wanted, context: undefined};
+	const context = await largestContext(wanted.plan, trainedContext, machine, planFor);
+	if (!context) return {...wanted, context};
+	if (wanted.plan.verdict !== 'does not fit') return {...wanted, plan: context.plan, context};
+	return {...(await fitAt({...wishes.settings, contextSize: context.plan.settings.contextSize})), context};
+};
