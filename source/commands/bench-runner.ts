@@ -67,8 +67,11 @@ export const createBenchRunner = ({engine, path, signal, onStep}: Options) => {
 				return {settings, got, test, samplesMs, startedAt, failure: undefined};
 			} catch (error) {
 				if (signal.aborted || isAborted(error)) throw error;
-				if (!(context?.got instanceof EngineError)) context = undefined;
-				return failedRow(settings, test, toEngineError(error));
+				const failure = toEngineError(error);
+				if (!context || context.got instanceof EngineError) return failedRow(settings, test, failure);
+				const {got} = context;
+				context = undefined;
+				return failedRow(got, test, failure);
 			}
 		},
 	};

@@ -33,9 +33,13 @@ export const measure = async (
 	const total = promptTokens + generatedTokens;
 	// node-llama-cpp keeps one cell free, and would begin to forget.
 	if (total >= sequence.contextSize) {
-		throw new EngineError('unsupported', `The context of ${sequence.contextSize} tokens is too small for ${total} and the next one.`, {
-			advice: 'Use a larger context.',
-		});
+		throw new EngineError(
+			'unsupported',
+			`A test of ${total} tokens needs a context of at least ${total + 1}, and there are ${sequence.contextSize}.`,
+			{
+				advice: 'Use a larger context.',
+			},
+		);
 	}
 
 	const random = createTokens([...model.iterateAllTokens()].length);
