@@ -10,6 +10,7 @@ import {benchFirstFrame} from './first-frame.ts';
 import {benchGeneration} from './generation.ts';
 import {benchIdle} from './idle.ts';
 import {benchKeys} from './keys.ts';
+import {benchPreview} from './preview.ts';
 import {cliPath, findSmolLm, guidePath, makeScratch} from './program.ts';
 import {benchReloads} from './reload.ts';
 import {formatLine, type Line, summarize} from './report.ts';
@@ -19,7 +20,7 @@ const rounds = 3;
 /** A single run differs from the next by several percent. */
 const closeRounds = 7;
 /** Measured only when asked for. */
-const longParts: ReadonlySet<string> = new Set(['plan']);
+const longParts: ReadonlySet<string> = new Set(['plan', 'speed']);
 
 const main = async () => {
 	if (!existsSync(cliPath)) {
@@ -37,6 +38,8 @@ const main = async () => {
 		keys: () => benchKeys(model, scratch, rounds),
 		idle: () => benchIdle(model, scratch),
 		reloads: () => benchReloads(model, scratch, rounds),
+		preview: () => benchPreview(model, scratch, rounds),
+		speed: async () => (await import('./speed.ts')).benchSpeed(),
 		plan: async () => (await import('./plan.ts')).benchPlan(),
 	};
 	const asked = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts).filter(name => !longParts.has(name));

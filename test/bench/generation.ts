@@ -49,7 +49,7 @@ const rawEngine = async (request: Omit<RawRequest, 'prompt' | 'maxTokens'>): Pro
 
 const number = (text: string | undefined) => (text === undefined ? undefined : Number(text.replaceAll(',', '')));
 
-const meanOnScreen = (screen: string) => number(/([\d.,]+)\s+mean/.exec(screen)?.[1]);
+export const meanOnScreen = (screen: string) => number(/([\d.,]+)\s+mean/.exec(screen)?.[1]);
 
 const withScreen = async (model: string, scratch: Scratch, tokens: number): Promise<ScreenRun> => {
 	await using terminal = openProgram([model, ...flags], scratch.env);

@@ -27,11 +27,21 @@ const focusTuner = async (terminal: TerminalHandle) => {
 	}
 };
 
-const change = async (terminal: TerminalHandle, label: string, key: KeyName) => {
+const select = async (terminal: TerminalHandle, label: string) => {
 	while (await pressToChange(terminal, 'up', selectedIn));
 	while (selectedIn(terminal.screen()) !== label && (await pressToChange(terminal, 'down', selectedIn)));
-	if (selectedIn(terminal.screen()) === label) await terminal.press(key);
-	else throw new Error(`The tuner does not lead to “${label}”:\n${terminal.screen()}`);
+	if (selectedIn(terminal.screen()) !== label) throw new Error(`The tuner does not lead to “${label}”:\n${terminal.screen()}`);
+};
+
+/** Leads the keys to a setting of the tuner. */
+export const selectSetting = async (terminal: TerminalHandle, label: string) => {
+	await focusTuner(terminal);
+	await select(terminal, label);
+};
+
+const change = async (terminal: TerminalHandle, label: string, key: KeyName) => {
+	await select(terminal, label);
+	await terminal.press(key);
 };
 
 const applyMs = async (terminal: TerminalHandle) => {
