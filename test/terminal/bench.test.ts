@@ -96,6 +96,21 @@ test('what --tune has found and kept is what the model is opened with, unless fl
 	expect(await settings(['-c', '1024'])).toBe(512);
 });
 
+test('on a Vulkan device: layers are read again for each number of them', async context => {
+	const software = {gpu: 'auto', env: {GGML_VK_VISIBLE_DEVICES: '0'}};
+	const {code, stdout} = await runProgram(
+		home,
+		['bench', '-ngl', '0,all', '-c', '512', '-p', '4', '-n', '1', '-r', '1', '--json'],
+		software,
+	);
+	const rows: ReadonlyArray<{readonly backends: string}> = JSON.parse(stdout);
+	if (rows[0]?.backends === 'CPU') context.skip('llama.cpp sees no Vulkan device');
+	expect(code).toBe(0);
+	expect(rows).toMatchObject(
+		[0, 13].flatMap(n_gpu_layers => [4, 0].map(n_prompt => ({backends: 'Vulkan', n_gpu_layers, n_prompt, avg_ts: expect.any(Number)}))),
+	);
+});
+
 test('its own help, and its own words on wrong usage', async () => {
 	const help = await runProgram(home, ['bench', '--help']);
 	expect(help).toMatchObject({code: 0, stderr: '', stdout: expect.stringContaining('--repetitions N')});
