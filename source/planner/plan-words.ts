@@ -6,13 +6,21 @@ import {limitBytes} from './memory.js';
 import {isBeyondTraining, type Limits} from './settings.js';
 import type {Advice, Machine, Memory, Plan, Verdict} from './types.js';
 
-export type PlanText = {readonly verdict: Verdict; readonly head: string; readonly rest: string; readonly speed: string};
+export type PlanText = {
+	readonly verdict: Verdict;
+	readonly head: string;
+	/** What is left or too much, behind the head, the longest wording first. */
+	readonly rests: readonly string[];
+	readonly speed: string;
+};
 
 const marks = {fits: 'fits', tight: 'tight', 'does not fit': 'does not fit', paging: 'will page'} as const;
 
-const leftOf = (bytes: number | undefined, of: string): string | undefined => {
-	if (bytes === undefined) return undefined;
-	return bytes < 0 ? `${memory(-bytes)} over ${of}` : `${memory(bytes)} of ${of} left`;
+const leftOf = (bytes: number | undefined, of: string): readonly string[] => {
+	if (bytes === undefined) return [];
+	return bytes < 0
+		? [`, ${memory(-bytes)} over ${of}`, `, ${memory(-bytes)} over`]
+		: [`, ${memory(bytes)} of ${of} left`, `, ${memory(bytes)} left`];
 };
 
 const nameOf = (name: 'VRAM' | 'RAM', side: Memory | undefined): string => {
@@ -37,7 +45,7 @@ export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string
 	return {
 		verdict: plan.verdict,
 		head: `${plan.exact ? '' : `${approximately} `}${marks[plan.verdict]}`,
-		rest: left === undefined ? '' : `, ${left}`,
+		rests: left,
 		speed: speedText(plan, approximately),
 	};
 };

@@ -24,7 +24,7 @@ const Welcome = ({width, height}: {readonly width: number; readonly height: numb
 	const model = useStore(engine, state => state.model);
 	return (
 		<Box width={width} height={height} paddingX={2} paddingTop={height > 4 ? 1 : 0} flexDirection="column" overflowY="hidden">
-			<Text color={theme.dim} wrap="truncate">
+			<Text color={theme.dim} wrap="wrap">
 				{model ? `Ask ${model.name} something. Tab goes to the tuner, F1 lists the keys.` : 'Ctrl+O lists the models, F1 the keys.'}
 			</Text>
 		</Box>

@@ -21,11 +21,11 @@ type TunerStatusProps = {
 const effects = {nothing: 'nothing to do', context: 'context only', model: 'full reload'};
 const gap = '   ';
 
-/** The texts that there is room for, the ones that matter most first; the others are empty. */
-export const fitTexts = (texts: readonly string[], room: number): readonly string[] => {
+/** Of each thing to say, those that matter most first, the first wording that there is room for; empty where there is none. */
+export const fitTexts = (things: ReadonlyArray<readonly string[]>, room: number): readonly string[] => {
 	let left = room;
-	return texts.map(text => {
-		if (text.length > left) return '';
+	return things.map(wordings => {
+		const text = wordings.find(wording => wording.length <= left) ?? '';
 		left -= text.length;
 		return text;
 	});
@@ -52,8 +52,7 @@ export const TunerStatus = ({plan: state, settings, applied, limits, machine, is
 	const effect = effects[stepBetween(applied, settings)];
 	const room = width - 2 - (head ? head.length + 2 : 0) - 'Enter '.length - effect.length - 2;
 	const spaced = (said: string | undefined) => (said ? `${head ? gap : ''}${said}` : '');
-	const said = remarks.find(remark => spaced(remark).length <= room);
-	const [shownRemark, speed, rest] = fitTexts([spaced(said), spaced(text?.speed), text?.rest ?? ''], room);
+	const [remark, speed, rest] = fitTexts([remarks.map(spaced), [spaced(text?.speed)], text?.rests ?? []], room);
 	return (
 		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>
 			<Text wrap="truncate" color={theme.dim}>
@@ -62,7 +61,7 @@ export const TunerStatus = ({plan: state, settings, applied, limits, machine, is
 				</Text>
 				{rest}
 				<Text color={theme.text}>{speed}</Text>
-				<Text color={state.isAsking ? theme.dim : theme.tight}>{shownRemark}</Text>
+				<Text color={state.isAsking ? theme.dim : theme.tight}>{remark}</Text>
 			</Text>
 			<Box flexShrink={0}>
 				<Text color={state.pending ? theme.text : theme.faint}>
