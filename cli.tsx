@@ -3,39 +3,11 @@ import module from 'node:module';
 import process from 'node:process';
 import type {BenchOptions} from './source/commands/bench-options.js';
 import type {CliOptions} from './source/commands/options.js';
-import type {Engine} from './source/engine/types.js';
+import {fail, print} from './source/start/output.js';
+import type {Places} from './source/start/places.js';
 
 // Before anything of ours is loaded: the next start then finds it compiled.
 module.enableCompileCache?.();
-
-const engineProcess = new URL('engine-process.js', import.meta.url);
-const guide = new URL('../models/guide.gguf', import.meta.url);
-
-const fail = (message: string, code: number): never => {
-	process.stderr.write(`vramble: ${message}\n`);
-	process.exit(code);
-};
-
-/** Who closed the pipe has read enough; a full disk is a failure. */
-const endWithOutput = (end: (code: number) => unknown) => {
-	let hasEnded = false;
-	process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-		if (hasEnded) return;
-		hasEnded = true;
-		if (error.code !== 'EPIPE') process.stderr.write(`vramble: the output cannot be written: ${error.message}.\n`);
-		end(error.code === 'EPIPE' ? 0 : 1);
-	});
-};
-
-const print = async (text: string): Promise<never> => {
-	endWithOutput(process.exit);
-	await new Promise<void>(resolve => {
-		process.stdout.write(`${text}\n`, error => {
-			if (!error) resolve();
-		});
-	});
-	process.exit(0);
-};
 
 const readOptions = async (): Promise<CliOptions | BenchOptions> => {
 	const {helpText, readArguments, UsageError} = await import('./source/commands/flags.js');
@@ -64,197 +36,7 @@ const readOptions = async (): Promise<CliOptions | BenchOptions> => {
 	}
 };
 
-const samplingFor = (options: CliOptions, modelPath: string | undefined, guidePath: string) => ({
-	...options.sampling,
-	// The guide model has learned its answers by heart (its card: best at 0 to 0.3); 0.8 is llama.cpp's default.
-	temperature: options.temperature ?? (modelPath === guidePath ? 0 : 0.8),
-});
-
-const answer = async (options: CliOptions, guidePath: string): Promise<void> => {
-	const {answerOnce, joinPrompt, readInput} = await import('./source/commands/answer-once.js');
-	const {checkModelFile} = await import('./source/models/model-file.js');
-	const {describeError} = await import('./source/engine/engine-errors.js');
-	const {createPlanner, createPorts, leave} = await import('./source/outside.js');
-	const {resolve} = await import('node:path');
-
-	const controller = new AbortController();
-	let engine: Engine | undefined;
-	let answered: Promise<number> | undefined;
-	const end = async (code: number) =>
-		leave(
-			Promise.resolve(answered).then(() => engine?.dispose()),
-			code,
-		);
-	const interrupt = (code: number) => () => {
-		controller.abort();
-		void end(code);
-	};
-	process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
-	endWithOutput(code => interrupt(code)());
-	// An answer is no worse for what nobody wants to read beside it.
-	process.stderr.on('error', () => {});
-
-	const input = process.stdin.isTTY ? '' : await readInput(process.stdin, process.stderr);
-	const prompt = joinPrompt(input, options.prompt);
-	if (prompt === '') fail('there is nothing to answer: give a question with -p, or on standard input.', 2);
-	const path = resolve(options.model ?? guidePath);
-	const model = await checkModelFile(path).catch(error => fail(describeError(error), 1));
-
-	const {createLlamaEngine} = await import('./source/engine/llama-engine.js');
-	const {askInProcess} = await import('./source/engine/process-engine.js');
-	engine = createLlamaEngine();
-	const planner = createPlanner({
-		engine,
-		model: model.facts,
-		budgets: options.budgets,
-		ports: createPorts({guidePath, stdout: process.stdout, env: process.env}),
-		usesKept: options.usesKept,
-		say: text => process.stderr.write(`vramble: ${text}\n`),
-		askCarefully: askInProcess(engineProcess, options.gpu),
-		signal: controller.signal,
-	});
-	answered = answerOnce(
-		{...options, prompt, model: model.facts, sampling: samplingFor(options, path, guidePath)},
-		{engine, planner, stdout: process.stdout, stderr: process.stderr, signal: controller.signal},
-	);
-	const code = await answered;
-	if (!controller.signal.aborted) await end(code);
-};
-
-const showPlan = async (options: CliOptions, guidePath: string): Promise<void> => {
-	const [
-		{resolve},
-		{plan},
-		{checkModelFile},
-		{describeError},
-		{createProcessEngine},
-		{isUtf8},
-		{calibrationsOf},
-		{learnedDriverBytes},
-		{createSpeedKeeper},
-		{createStatusLine},
-		outside,
-	] = await Promise.all([
-		import('node:path'),
-		import('./source/commands/plan.js'),
-		import('./source/models/model-file.js'),
-		import('./source/engine/engine-errors.js'),
-		import('./source/engine/process-engine.js'),
-		import('./source/lib/locale.js'),
-		import('./source/planner/calibration-store.js'),
-		import('./source/planner/driver.js'),
-		import('./source/planner/speed-keeper.js'),
-		import('./source/commands/status-line.js'),
-		import('./source/outside.js'),
-	]);
-	const {stdout, stderr, env} = process;
-	const status = createStatusLine(stderr);
-	status.show('Reading the header …');
-	const {probes, threads, mlockLimitBytes, calibration} = outside.createPorts({guidePath, stdout, env});
-	const controller = new AbortController();
-	const path = resolve(options.model ?? guidePath);
-	const {facts, tensors} = await checkModelFile(path).catch(error => {
-		status.clear();
-		return fail(describeError(error), 1);
-	});
-	const engine = createProcessEngine(engineProcess);
-	const leave = (code: number) => () => {
-		controller.abort();
-		void outside.leave(engine.dispose(), code);
-	};
-	process.on('SIGINT', leave(130)).on('SIGTERM', leave(143)).on('SIGHUP', leave(129));
-	endWithOutput(code => leave(code)());
-	const code = await plan(
-		{...options, ascii: options.ascii || !isUtf8(env, process.platform)},
-		{facts: path === guidePath ? {...facts, name: 'guide'} : facts, tensors},
-		{
-			...probes,
-			engine,
-			threads: Math.max(1, threads - 1),
-			mlockLimitBytes,
-			async speeds(model, device) {
-				const keeper = createSpeedKeeper({probe: calibration.probe, onChange: () => {}});
-				await keeper.begin(calibrationsOf(calibration, device));
-				return keeper.speeds(model.path);
-			},
-			driverBytes: async device => learnedDriverBytes(await calibrationsOf(calibration, device).readDriver(device.backend)),
-			stdout,
-			stderr,
-			status,
-			signal: controller.signal,
-		},
-	);
-	await new Promise(resolve => stdout.write('', resolve)); // that it failed is told late
-	if (!controller.signal.aborted) leave(code)();
-};
-
-const showBench = async (options: BenchOptions, guidePath: string): Promise<void> => {
-	const [
-		{cpus},
-		{resolve},
-		{bench},
-		{confirm},
-		{checkModelFile},
-		{describeError},
-		{askInProcess, createProcessEngine},
-		{isUtf8},
-		{measurementsOf},
-		outside,
-	] = await Promise.all([
-		import('node:os'),
-		import('node:path'),
-		import('./source/commands/bench.js'),
-		import('./source/commands/confirm.js'),
-		import('./source/models/model-file.js'),
-		import('./source/engine/engine-errors.js'),
-		import('./source/engine/process-engine.js'),
-		import('./source/lib/locale.js'),
-		import('./source/planner/measured-here.js'),
-		import('./source/outside.js'),
-	]);
-	const {stdout, stderr, env} = process;
-	const ports = outside.createPorts({guidePath, stdout, env});
-	const path = resolve(options.model ?? guidePath);
-	const {facts} = await checkModelFile(path).catch(error => fail(describeError(error), 1));
-	const model = path === guidePath ? {...facts, name: 'guide'} : facts;
-	const controller = new AbortController();
-	const {signal} = controller;
-	const engine = createProcessEngine(engineProcess);
-	const {settle, fits} = outside.createPlanner({
-		engine,
-		model,
-		budgets: options.budgets,
-		ports,
-		usesKept: false,
-		say: text => stderr.write(`vramble: ${text}\n`),
-		askCarefully: askInProcess(engineProcess, options.gpu),
-		signal,
-	});
-	let running: Promise<number> | undefined;
-	const leave = (code: number) => () => {
-		controller.abort();
-		void outside.leave(Promise.all([engine.dispose(), running]), code);
-	};
-	process.on('SIGINT', leave(130)).on('SIGTERM', leave(143)).on('SIGHUP', leave(129));
-	stdout.on('error', leave(0));
-	stderr.on('error', () => {});
-	running = bench({...options, ascii: options.ascii || !isUtf8(env, process.platform)}, model, {
-		engine,
-		settle,
-		fits,
-		confirm: process.stdin.isTTY && stderr.isTTY ? question => confirm(question, process.stdin, stderr, leave(130)) : undefined,
-		threads: ports.threads,
-		measurements: device => measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device),
-		cpu: cpus()[0]?.model.trim() ?? 'unknown',
-		stdout,
-		stderr,
-		signal,
-	});
-	const code = await running;
-	if (!signal.aborted) leave(code)();
-};
-
-const showScreen = async (options: CliOptions, guidePath: string): Promise<void> => {
+const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Places): Promise<void> => {
 	const [
 		{render},
 		{App},
@@ -264,6 +46,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		{isUtf8},
 		{createWorkerEngine},
 		{askInProcess},
+		{samplingFor},
 		outside,
 	] = await Promise.all([
 		import('ink'),
@@ -274,6 +57,7 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 		import('./source/lib/locale.js'),
 		import('./source/engine/worker-engine.js'),
 		import('./source/engine/process-engine.js'),
+		import('./source/commands/options.js'),
 		import('./source/outside.js'),
 	]);
 	const {stdout, env} = process;
@@ -342,10 +126,19 @@ const showScreen = async (options: CliOptions, guidePath: string): Promise<void>
 
 const options = await readOptions();
 const {fileURLToPath} = await import('node:url');
-const guidePath = fileURLToPath(guide);
+const places: Places = {
+	guidePath: fileURLToPath(new URL('../models/guide.gguf', import.meta.url)),
+	engineProcess: new URL('engine-process.js', import.meta.url),
+};
 if (options.command === 'bench') {
-	await showBench(options, guidePath);
+	const {startBench} = await import('./source/start/bench.js');
+	await startBench(options, places);
+} else if (options.command === 'plan') {
+	const {startPlan} = await import('./source/start/plan.js');
+	await startPlan(options, places);
+} else if (process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json) {
+	await showScreen(options, places);
 } else {
-	const hasScreen = process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json;
-	await (options.command === 'plan' ? showPlan : hasScreen ? showScreen : answer)(options, guidePath);
+	const {startAnswer} = await import('./source/start/answer.js');
+	await startAnswer(options, places);
 }

@@ -152,3 +152,10 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 		ascii: given.ascii === true,
 	};
 };
+
+/** The sampling for a model, which may bring its own. */
+export const samplingFor = (options: CliOptions, modelPath: string | undefined, guidePath: string) => ({
+	...options.sampling,
+	// The guide model has learned its answers by heart (its card: best at 0 to 0.3); 0.8 is llama.cpp's default.
+	temperature: options.temperature ?? (modelPath === guidePath ? 0 : 0.8),
+});
