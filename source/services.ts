@@ -1,7 +1,7 @@
 import {type ChatStore, createChatStore} from './chat/chat-store.js';
 import {createTokenRate, type TokenRate} from './chat/token-rate.js';
-import {describeError} from './engine/engine-errors.js';
-import {createEngineStore, type EngineStore, type Failure, type Outcome} from './engine/engine-store.js';
+import {describeError, describeFailure} from './engine/engine-errors.js';
+import {createEngineStore, type EngineStore, type Outcome} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
@@ -76,8 +76,6 @@ export type Services = {
 	readonly dispose: () => Promise<void>;
 };
 
-const sentence = ({message, why, advice}: Failure) => [message, why, advice].filter(Boolean).join(' ');
-
 export const createServices = (ports: Ports, options: Options): Services => {
 	const engine = createEngineStore({engine: ports.engine, gpu: options.gpu, temporaryFile: ports.temporaryFile});
 	const rate = createTokenRate();
@@ -150,7 +148,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		if (outcome.ok) return;
 		const {failure} = outcome;
 		if (failure.code === 'aborted') chat.note(`Stopped: ${what}.`);
-		else chat.note(`${sentence(failure)} Now: ${what}.`, 'error');
+		else chat.note(`${describeFailure(failure)} Now: ${what}.`, 'error');
 	};
 
 	const warnAbout = (model: ModelFacts, {contextSize, gpuLayers}: Settings, asked: WantedSettings) => {

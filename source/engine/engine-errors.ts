@@ -18,10 +18,21 @@ export class EngineError extends Error {
 export const toEngineError = (error: unknown): EngineError =>
 	error instanceof EngineError ? error : new EngineError('failed', error instanceof Error ? error.message : String(error));
 
+/** What went wrong, as plain values. */
+export type Failure = Pick<EngineError, 'code' | 'message' | 'why' | 'advice'>;
+
+export const toFailure = (error: unknown): Failure => {
+	const {code, message, why, advice} =
+		error instanceof EngineError ? error : new EngineError('failed', 'The engine has failed.', {why: String(error)});
+	return {code, message, why, advice};
+};
+
+export const describeFailure = ({message, why, advice}: Failure): string => [message, why, advice].filter(Boolean).join(' ');
+
 export const isAborted = (error: unknown): boolean => error instanceof EngineError && error.code === 'aborted';
 
 /** One line for a terminal or a log. */
 export const describeError = (error: unknown): string => {
-	if (error instanceof EngineError) return [error.message, error.why, error.advice].filter(Boolean).join(' ');
+	if (error instanceof EngineError) return describeFailure(error);
 	return error instanceof Error ? error.message : String(error);
 };

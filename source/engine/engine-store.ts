@@ -1,7 +1,7 @@
 import {createRemaining} from '../lib/remaining.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import {stepBetween} from '../planner/settings.js';
-import {EngineError, isAborted} from './engine-errors.js';
+import {EngineError, type Failure, isAborted, toFailure} from './engine-errors.js';
 import type {
 	Answer,
 	AnswerEvent,
@@ -15,9 +15,6 @@ import type {
 	Settings,
 	WantedSettings,
 } from './types.js';
-
-/** What went wrong, as plain values. */
-export type Failure = Pick<EngineError, 'code' | 'message' | 'why' | 'advice'>;
 
 export type Step = 'llama.cpp' | 'fitting' | 'saving' | 'weights' | 'context' | 'restoring' | 'evaluating';
 type Work = {readonly step: Step; readonly progress: number | undefined; readonly remainingMs: number | undefined};
@@ -57,11 +54,6 @@ type Options = {
 };
 
 const stoppable: ReadonlySet<Phase['name']> = new Set(['loading', 'reloading', 'processing', 'writing']);
-
-const describe = ({code, message, why, advice}: EngineError): Failure => ({code, message, why, advice});
-
-const toFailure = (error: unknown): Failure =>
-	describe(error instanceof EngineError ? error : new EngineError('failed', 'The engine has failed.', {why: String(error)}));
 
 /** Runs one thing at a time on the engine, and says how it stands. */
 export const createEngineStore = ({engine, gpu, temporaryFile, now = () => performance.now()}: Options) => {

@@ -9,18 +9,18 @@ import {
 	type LlamaContext,
 	type LlamaContextSequence,
 	type LlamaModel,
-	type Token,
 } from 'node-llama-cpp';
 import {wantedContext} from '../planner/settings.js';
 import {deviceMemoryOf} from './device-memory.js';
 import {EngineError} from './engine-errors.js';
+import {answer, replay, type Talk} from './llama-answer.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
 import {startLlama} from './llama-start.js';
 import {flash, ggmlType, must} from './llama-words.js';
 import {createPlacing, type NativeHooks} from './native-hooks.js';
-import type {Answer, AnswerEvent, Backend, Call, Engine, EngineMemory, Loaded, Message, Sampling, WantedSettings} from './types.js';
+import type {Backend, Engine, EngineMemory, Loaded, Message, WantedSettings} from './types.js';
 
 const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
 	...(system === undefined ? [] : [{type: 'system' as const, text: system}]),
@@ -83,84 +83,7 @@ export const createLlamaEngine = (): Engine => {
 		model = undefined;
 	};
 
-	/** Evaluates what the context lacks of `tokens`, all but the last one, batch by batch: so it can be watched and stopped. */
-	const evaluateMissing = async (tokens: Token[], call: Call<AnswerEvent>) => {
-		const target = must(sequence, 'context');
-		const known = target.compareContextTokens(tokens).firstDifferentIndex;
-		const missing = tokens.slice(known, -1);
-		if (tokens.length >= target.contextSize || missing.length === 0) return 0;
-		await target.adaptStateToTokens(tokens.slice(0, known), false);
-		const first = target.nextTokenIndex; // below `known` where the model cannot forget part of its state
-		const batchSize = target.context.batchSize;
-		for (let start = first; start < tokens.length - 1; start += batchSize) {
-			call.onEvent?.({type: 'processing', done: start - first, total: tokens.length - first});
-			if (call.signal?.aborted) throw new EngineError('aborted', 'Stopped.');
-			await target.evaluateWithoutGeneratingNewTokens(tokens.slice(start, Math.min(start + batchSize, tokens.length - 1)));
-		}
-
-		return tokens.length - 1 - first;
-	};
-
-	const tokensOf = (chatHistory: ChatHistoryItem[]): Token[] => {
-		const {chatWrapper} = must(session, 'context');
-		return chatWrapper.generateContextState({chatHistory}).contextText.tokenize(must(model, 'model').tokenizer);
-	};
-
-	const answer = async (prompt: string, sampling: Sampling, maxTokens: number | undefined, call: Call<AnswerEvent>): Promise<Answer> => {
-		const chat = must(session, 'context');
-		const target = must(sequence, 'context');
-		const {signal, onEvent} = call;
-		const startedAt = performance.now();
-		const before = target.tokenMeter.getState();
-		let firstTokenAt: number | undefined;
-		let lastTokenAt = startedAt;
-		let promptTokens = 0;
-		let tokens = 0;
-		const asked: ChatHistoryItem[] = [
-			{type: 'user', text: prompt},
-			{type: 'model', response: []},
-		];
-		const history = chat.getChatHistory();
-		const alone = tokensOf([...history.filter(({type}) => type === 'system'), ...asked]).length;
-		if (alone > target.contextSize - leastAnswerTokens) {
-			throw new EngineError('unsupported', `The question is too long: ${alone} tokens, and the context has ${target.contextSize}.`, {
-				advice: 'Use a larger context, or a shorter question.',
-			});
-		}
-
-		const all = tokensOf([...history, ...asked]);
-		await evaluateMissing(all, call);
-		const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
-			...sampling,
-			repeatPenalty: false, // as llama.cpp's default; node-llama-cpp would punish repetition
-			maxTokens,
-			signal,
-			stopOnAbortSignal: true,
-			onResponseChunk(chunk) {
-				lastTokenAt = performance.now();
-				if (firstTokenAt === undefined) {
-					firstTokenAt = lastTokenAt;
-					promptTokens = target.tokenMeter.diff(before).usedInputTokens + 1;
-				}
-
-				tokens += chunk.tokens.length;
-				onEvent?.({
-					type: 'text',
-					text: chunk.type === 'segment' ? '' : chunk.text,
-					tokens,
-					contextUsed: target.nextTokenIndex,
-				});
-			},
-		});
-		return {
-			text: responseText,
-			stopReason: stopReason === 'abort' ? 'interrupted' : stopReason === 'maxTokens' ? 'length' : 'end',
-			prompt: {tokens: promptTokens, ms: (firstTokenAt ?? lastTokenAt) - startedAt},
-			generation: {tokens, ms: lastTokenAt - (firstTokenAt ?? lastTokenAt), firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt},
-			contextUsed: target.nextTokenIndex,
-			forgot: all.length + tokens >= target.contextSize,
-		};
-	};
+	const talk = (): Talk => ({model: must(model, 'model'), sequence: must(sequence, 'context'), chat: must(session, 'context')});
 
 	/**
 	Refuses a context that a dry run could not make: node-llama-cpp 3.22.1 keeps the claim of a context that failed on its model once the context is
@@ -283,11 +206,8 @@ export const createLlamaEngine = (): Engine => {
 		},
 
 		async replay(_request, call = {}) {
-			const chat = must(session, 'context');
-			const chatHistory = chat.getChatHistory();
-			if (chatHistory.length === 0) return {tokens: 0};
 			try {
-				return {tokens: await evaluateMissing(tokensOf(chatHistory), call)};
+				return {tokens: await replay(talk(), call)};
 			} catch (error) {
 				throw explain(error, 'The conversation could not be evaluated again.', call.signal);
 			}
@@ -298,10 +218,10 @@ export const createLlamaEngine = (): Engine => {
 			session?.setChatHistory(history);
 		},
 
-		async answer({prompt, sampling, maxTokens}, call = {}) {
+		async answer(request, call = {}) {
 			log.clear();
 			try {
-				return await answer(prompt, sampling, maxTokens, call);
+				return await answer(talk(), request, call);
 			} catch (error) {
 				throw explain(error, 'The answer could not be generated.', call.signal);
 			}
@@ -330,9 +250,6 @@ export const createLlamaEngine = (): Engine => {
 		},
 	};
 };
-
-/** What has to be left for an answer to be worth the name. */
-const leastAnswerTokens = 16;
 
 /** One core is left to the rest of the machine: compute threads spin, and wait for each other when one is held up. */
 const defaultThreads = (mathCores: number): number => Math.max(1, Math.min(mathCores, availableParallelism() - 1));

@@ -1,0 +1,92 @@
+import type {ChatHistoryItem, LlamaChatSession, LlamaContextSequence, LlamaModel, Token} from 'node-llama-cpp';
+import {EngineError} from './engine-errors.js';
+import type {Answer, AnswerEvent, Call, Engine} from './types.js';
+
+/** What a conversation is held with. */
+export type Talk = {readonly model: LlamaModel; readonly sequence: LlamaContextSequence; readonly chat: LlamaChatSession};
+
+type Question = Parameters<Engine['answer']>[0];
+
+/** What has to be left for an answer to be worth the name. */
+const leastAnswerTokens = 16;
+
+/** Evaluates what the context lacks of `tokens`, all but the last one, batch by batch: so it can be watched and stopped. */
+const evaluateMissing = async (target: LlamaContextSequence, tokens: Token[], call: Call<AnswerEvent>) => {
+	const known = target.compareContextTokens(tokens).firstDifferentIndex;
+	const missing = tokens.slice(known, -1);
+	if (tokens.length >= target.contextSize || missing.length === 0) return 0;
+	await target.adaptStateToTokens(tokens.slice(0, known), false);
+	const first = target.nextTokenIndex; // below `known` where the model cannot forget part of its state
+	const batchSize = target.context.batchSize;
+	for (let start = first; start < tokens.length - 1; start += batchSize) {
+		call.onEvent?.({type: 'processing', done: start - first, total: tokens.length - first});
+		if (call.signal?.aborted) throw new EngineError('aborted', 'Stopped.');
+		await target.evaluateWithoutGeneratingNewTokens(tokens.slice(start, Math.min(start + batchSize, tokens.length - 1)));
+	}
+
+	return tokens.length - 1 - first;
+};
+
+const tokensOf = ({chat, model}: Talk, chatHistory: ChatHistoryItem[]): Token[] =>
+	chat.chatWrapper.generateContextState({chatHistory}).contextText.tokenize(model.tokenizer);
+
+/** Evaluates what was said before; gives the number of tokens that had to be. */
+export const replay = async (talk: Talk, call: Call<AnswerEvent>): Promise<number> => {
+	const chatHistory = talk.chat.getChatHistory();
+	return chatHistory.length === 0 ? 0 : evaluateMissing(talk.sequence, tokensOf(talk, chatHistory), call);
+};
+
+export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question, call: Call<AnswerEvent>): Promise<Answer> => {
+	const {chat, sequence: target} = talk;
+	const {signal, onEvent} = call;
+	const startedAt = performance.now();
+	const before = target.tokenMeter.getState();
+	let firstTokenAt: number | undefined;
+	let lastTokenAt = startedAt;
+	let promptTokens = 0;
+	let tokens = 0;
+	const asked: ChatHistoryItem[] = [
+		{type: 'user', text: prompt},
+		{type: 'model', response: []},
+	];
+	const history = chat.getChatHistory();
+	const alone = tokensOf(talk, [...history.filter(({type}) => type === 'system'), ...asked]).length;
+	if (alone > target.contextSize - leastAnswerTokens) {
+		throw new EngineError('unsupported', `The question is too long: ${alone} tokens, and the context has ${target.contextSize}.`, {
+			advice: 'Use a larger context, or a shorter question.',
+		});
+	}
+
+	const all = tokensOf(talk, [...history, ...asked]);
+	await evaluateMissing(target, all, call);
+	const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
+		...sampling,
+		repeatPenalty: false, // as llama.cpp's default; node-llama-cpp would punish repetition
+		maxTokens,
+		signal,
+		stopOnAbortSignal: true,
+		onResponseChunk(chunk) {
+			lastTokenAt = performance.now();
+			if (firstTokenAt === undefined) {
+				firstTokenAt = lastTokenAt;
+				promptTokens = target.tokenMeter.diff(before).usedInputTokens + 1;
+			}
+
+			tokens += chunk.tokens.length;
+			onEvent?.({
+				type: 'text',
+				text: chunk.type === 'segment' ? '' : chunk.text,
+				tokens,
+				contextUsed: target.nextTokenIndex,
+			});
+		},
+	});
+	return {
+		text: responseText,
+		stopReason: stopReason === 'abort' ? 'interrupted' : stopReason === 'maxTokens' ? 'length' : 'end',
+		prompt: {tokens: promptTokens, ms: (firstTokenAt ?? lastTokenAt) - startedAt},
+		generation: {tokens, ms: lastTokenAt - (firstTokenAt ?? lastTokenAt), firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt},
+		contextUsed: target.nextTokenIndex,
+		forgot: all.length + tokens >= target.contextSize,
+	};
+};
