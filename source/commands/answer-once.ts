@@ -1,6 +1,6 @@
 import type {Readable, Writable} from 'node:stream';
 import {setTimeout as delay} from 'node:timers/promises';
-import {describeError, isAborted} from '../engine/engine-errors.js';
+import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
 import type {Answer, Device, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
 
 export type AnswerOnceOptions = {
@@ -87,6 +87,9 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, s
 	}
 };
 
+/** More text than the largest contexts hold, and less than would fill the RAM (`yes | vramble` never ends). */
+const mostInputBytes = 16 * 1024 ** 2;
+
 /** All of standard input; says so when it takes long, since a forgotten open pipe looks like a hang. */
 export const readInput = async (stdin: Readable, stderr: Writable): Promise<string> => {
 	const controller = new AbortController();
@@ -95,8 +98,18 @@ export const readInput = async (stdin: Readable, stderr: Writable): Promise<stri
 		() => {},
 	);
 	const chunks: Buffer[] = [];
-	for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
-	controller.abort();
+	let bytes = 0;
+	try {
+		for await (const chunk of stdin) {
+			chunks.push(Buffer.from(chunk));
+			bytes += chunk.length;
+			if (bytes <= mostInputBytes) continue;
+			throw new EngineError('unsupported', 'Standard input is longer than 16 MiB: no context holds that.', {advice: 'Give a part of it.'});
+		}
+	} finally {
+		controller.abort();
+	}
+
 	return Buffer.concat(chunks).toString('utf8');
 };
 

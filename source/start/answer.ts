@@ -29,7 +29,7 @@ export const startAnswer = async (options: CliOptions, {guidePath, engineProcess
 	// An answer is no worse for what nobody wants to read beside it.
 	process.stderr.on('error', () => {});
 
-	const input = process.stdin.isTTY ? '' : await readInput(process.stdin, process.stderr);
+	const input = process.stdin.isTTY ? '' : await readInput(process.stdin, process.stderr).catch(error => fail(describeError(error), 1));
 	const prompt = joinPrompt(input, options.prompt);
 	if (prompt === '') fail('there is nothing to answer: give a question with -p, or on standard input.', 2);
 	const path = resolve(options.model ?? guidePath);

@@ -144,6 +144,15 @@ test('standard input is read to its end, also where a character comes in two pie
 	expect([input, stderr.text()]).toEqual(['10 €', '']);
 });
 
+test('standard input without an end is not read into the RAM', async () => {
+	const endless = Readable.from(
+		(function* () {
+			for (;;) yield Buffer.alloc(1024 ** 2, 'x');
+		})(),
+	);
+	await expect(readInput(endless, collect().stream)).rejects.toThrow('longer than 16 MiB');
+});
+
 test('standard input that does not end is told of', async () => {
 	vi.useFakeTimers({toFake: ['setTimeout', 'clearTimeout']});
 	const stderr = collect();
