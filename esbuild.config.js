@@ -1,12 +1,12 @@
-import {rmSync} from 'node:fs';
+import {mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {basename} from 'node:path';
 import {build} from 'esbuild';
 import {buildHooks} from './source/engine/native/build.js';
 
-rmSync('distribution', {recursive: true, force: true});
-
-await build({
+const {outputFiles} = await build({
 	entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts', 'source/engine/engine-process.ts'],
 	outdir: 'distribution',
+	write: false,
 	entryNames: '[name]',
 	bundle: true,
 	splitting: true,
@@ -26,5 +26,15 @@ await build({
 	banner: {js: "import {createRequire as requireFrom} from 'node:module'; const require = requireFrom(import.meta.url);"},
 	logLevel: 'warning',
 });
+
+// What is as it was stays: another vramble may be starting from it.
+mkdirSync('distribution', {recursive: true});
+const before = new Set(readdirSync('distribution'));
+for (const {path, contents} of outputFiles) {
+	const isSame = before.delete(basename(path)) && Buffer.compare(readFileSync(path), contents) === 0;
+	if (!isSame) writeFileSync(path, contents);
+}
+
+for (const name of before) rmSync(`distribution/${name}`, {recursive: true});
 
 buildHooks();
