@@ -83,6 +83,7 @@ const SwapFact = ({swap, digits}: {readonly swap: Swap | undefined; readonly dig
 
 /** Cells that the right side takes: of the mock, with numbers of one more digit. */
 const factsWidth = {wide: 62, narrow: 44};
+const leastBar = 4;
 /** `first  12.3 s` and the gap before it. */
 const firstTokenWidth = 15;
 
@@ -92,6 +93,9 @@ const FullMachine = (props: MachineViewProps) => {
 	const isWide = width >= 100;
 	const room = width - 4 - labelWidth - (isWide ? factsWidth.wide : factsWidth.narrow);
 	const bar = Math.max(8, Math.min(room, Math.round(width * (isWide ? 0.385 : 0.3))));
+	/** Of the last line's bar and context. */
+	const rest = width - 4 - labelWidth - speedsWidth - firstTokenWidth;
+	const spark = isWide ? bar : Math.max(leastBar, Math.min(bar, rest - contextWidth(context, rest - leastBar)));
 	return (
 		<Pane title="Machine" isFocused={isFocused} width={width} height={height}>
 			{isCpuOnly(device) ? (
@@ -116,19 +120,17 @@ const FullMachine = (props: MachineViewProps) => {
 					<LoadFacts load={load} />
 				</Row>
 			) : (
-				<Row label="tok/s" bar={<Sparkline rates={rates} width={bar} />}>
+				<Row label="tok/s" bar={<Sparkline rates={rates} width={spark} />}>
 					<Speeds rates={rates} />
-					{isWide && '   '}
-					{isWide && <FirstToken rates={rates} />}
 					{isWide ? '   ' : '  '}
-					<ContextFact context={context} room={width - 4 - labelWidth - bar - speedsWidth - (isWide ? firstTokenWidth : 0)} />
+					<FirstToken rates={rates} />
+					{isWide ? '   ' : '  '}
+					<ContextFact context={context} room={rest - (isWide ? bar : leastBar)} />
 				</Row>
 			)}
 		</Pane>
 	);
 };
-
-const leastBar = 4;
 
 const CompactMachine = (props: MachineViewProps) => {
 	const {width, height, device, rates, context, load} = props;
