@@ -90,7 +90,8 @@ const besideSettings: readonly FlagName[] = [
 ];
 
 /** The largest context that a llama.cpp parameter (32 bits) can hold. */
-const largestContext = 2 ** 31 - 1;
+/** More than any model was made for; from some hundred million on llama.cpp's own lists of cells fill the RAM before it can refuse. */
+const largestContext = 2 ** 24;
 
 /**
 Reads the command line. The defaults of sampling are llama.cpp's.

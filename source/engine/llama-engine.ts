@@ -17,7 +17,7 @@ import {answer, replay, type Talk} from './llama-answer.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
-import {startLlama} from './llama-start.js';
+import {noBackend, startLlama} from './llama-start.js';
 import {flash, ggmlType, must} from './llama-words.js';
 import {createPlacing, type NativeHooks} from './native-hooks.js';
 import type {Backend, Engine, EngineMemory, Loaded, Message, WantedSettings} from './types.js';
@@ -116,6 +116,7 @@ export const createLlamaEngine = (): Engine => {
 
 			const names = await llama.getGpuDeviceNames();
 			hasGpu = names.length > 0 && llama.gpu !== false;
+			if (gpu !== 'auto' && gpu !== 'off' && !(hasGpu && llama.gpu === gpu)) throw noBackend(gpu);
 			return {backend: hasGpu ? (llama.gpu as Backend) : 'cpu', names, hooksOff: hooks.off};
 		},
 

@@ -5,6 +5,12 @@ import type {LlamaLog} from './llama-log.js';
 import {loadNativeHooks, type NativeHooks, verifyNativeHooks} from './native-hooks.js';
 import type {GpuChoice} from './types.js';
 
+export const noBackend = (gpu: GpuChoice, cause?: unknown): EngineError =>
+	new EngineError('no-backend', `llama.cpp has no ${gpu} backend that works on this machine.`, {
+		advice: 'Use --gpu auto or --gpu off.',
+		cause,
+	});
+
 type Started = {readonly llama: Llama; readonly hooks: NativeHooks};
 
 /** Loads the native hooks and llama.cpp. */
@@ -23,10 +29,7 @@ export const startLlama = async (gpu: GpuChoice, log: LlamaLog): Promise<Started
 		logger: log.logger,
 	}).catch(error => {
 		if (!(error instanceof NoBinaryFoundError)) throw error;
-		throw new EngineError('no-backend', `llama.cpp has no ${gpu} backend that works on this machine.`, {
-			advice: 'Use --gpu auto or --gpu off.',
-			cause: error,
-		});
+		throw noBackend(gpu, error);
 	});
 	// A dry run would log errors only, and what llama.cpp says of its compute buffers is said nowhere else. An internal of node-llama-cpp:
 	// should it go, breakdowns lose the line between cache and buffers, no more.

@@ -18,6 +18,12 @@ const ended = (written: string, signal: NodeJS.Signals | undefined): EngineError
 	}
 
 	const words = lastWords(written);
+	if (words?.startsWith('pre-allocated tensor (cache_')) {
+		return new EngineError('out-of-memory', 'The KV cache is too large for the GPU: its driver gives no buffer of that size.', {
+			advice: 'Use a smaller context, a q8_0 KV cache, or fewer GPU layers.',
+		});
+	}
+
 	return new EngineError('failed', 'llama.cpp gave up on these settings.', {
 		...(words && {why: `It said: ${words}.`}),
 		advice: 'Try a smaller context, or fewer GPU layers.',

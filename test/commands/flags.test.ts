@@ -129,13 +129,13 @@ describe('values', () => {
 describe('wrong usage', () => {
 	const types = 'f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl';
 	test.each<[readonly string[], string]>([
-		[['-c', '0'], '--ctx-size takes a whole number from 1 to 2147483647, not "0".'],
-		[['-c', 'banana'], '--ctx-size takes a whole number from 1 to 2147483647, not "banana".'],
-		[['-c', '-5'], '--ctx-size takes a whole number from 1 to 2147483647, not "-5".'],
-		[['-c', '1.5'], '--ctx-size takes a whole number from 1 to 2147483647, not "1.5".'],
-		[['-c', ''], '--ctx-size takes a whole number from 1 to 2147483647, not "".'],
-		[['--ctx-size='], '--ctx-size takes a whole number from 1 to 2147483647, not "".'],
-		[['-c', '9999999999'], '--ctx-size takes a whole number from 1 to 2147483647, not "9999999999".'],
+		[['-c', '0'], '--ctx-size takes a whole number from 1 to 16777216, not "0".'],
+		[['-c', 'banana'], '--ctx-size takes a whole number from 1 to 16777216, not "banana".'],
+		[['-c', '-5'], '--ctx-size takes a whole number from 1 to 16777216, not "-5".'],
+		[['-c', '1.5'], '--ctx-size takes a whole number from 1 to 16777216, not "1.5".'],
+		[['-c', ''], '--ctx-size takes a whole number from 1 to 16777216, not "".'],
+		[['--ctx-size='], '--ctx-size takes a whole number from 1 to 16777216, not "".'],
+		[['-c', '9999999999'], '--ctx-size takes a whole number from 1 to 16777216, not "9999999999".'],
 		[['-ngl', 'some'], '--gpu-layers takes a whole number of at least 0, not "some".'],
 		[['-ngl', '-1'], '--gpu-layers takes a whole number of at least 0, not "-1".'],
 		[['-t', '0'], '--threads takes a whole number from 1 to 512, not "0".'],

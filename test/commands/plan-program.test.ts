@@ -120,7 +120,7 @@ describe('on a Vulkan device', async () => {
 	test('a context that ends llama.cpp is an error, or the end of a search', async context => {
 		if (!hasDevice) context.skip('llama.cpp sees no Vulkan device');
 		const refused = await runProgram(home, ['plan', large, '-ngl', '2', '-c', '131072'], software);
-		expect(refused).toMatchObject({code: 1, stdout: '', stderr: expect.stringMatching(/^vramble: llama\.cpp gave up on these settings\./)});
+		expect(refused).toMatchObject({code: 1, stdout: '', stderr: expect.stringMatching(/^vramble: The KV cache is too large for the GPU/)});
 		const {largestContext} = await planOf([large, '-ngl', '2', '--ram', '128G'], software);
 		expect(largestContext).toBe(65_536);
 	});
