@@ -227,11 +227,14 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		try {
 			await plan.whileAsking(() => loads.check(model, pending, plan.planFor));
 		} catch (error) {
-			chat.note(describeError(error), 'error');
+			chat.note(`${describeError(error)} Now: the settings are as they were.`, 'error');
+			plan.putBack();
 			return;
 		}
 
-		const outcome = await engine.apply(pending);
+		const {name} = engine.get().phase;
+		if (name === 'processing' || name === 'writing') chat.note('The change comes after the answer; Esc in the tuner takes it back.');
+		const outcome = await engine.apply(pending, () => plan.get().pending === pending);
 		const next = engine.get().applied;
 		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');
 		if (outcome.ok && next && next.contextSize !== applied.contextSize) warnAbout(model, next, next);

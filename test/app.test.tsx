@@ -532,6 +532,23 @@ describe('tuner', () => {
 		await screen.waitForText(/14 \/ 81 ▸.*nothing to do/s);
 	});
 
+	test('a change that waits for the answer is taken back with Esc', async () => {
+		await using screen = await open();
+		const release = screen.hold('answer');
+		await screen.submit('hello');
+		await screen.waitForText('writing');
+		await screen.press('tab', 'right', 'enter');
+		await screen.waitForText('An answer is being written.');
+		await screen.press('enter');
+		await screen.waitForText('The change comes after the answer');
+		await screen.press('esc');
+		await screen.waitForText(/12 \/ 81 ▸.*nothing to do/s);
+		release();
+		await screen.waitForText('You said: hello');
+		await screen.waitForText('Stopped: the settings before are back.');
+		expect(screen.services.engine.get().applied?.gpuLayers).toBe(12);
+	});
+
 	test('a budget is typed, and put away with Esc', async () => {
 		await using screen = await open();
 		await screen.press('tab');

@@ -192,8 +192,9 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 
 	const sameCache = (a: Settings, b: Settings) => a.cacheTypeK === b.cacheTypeK && a.cacheTypeV === b.cacheTypeV;
 
-	const apply = async (wanted: Settings): Promise<Outcome> =>
+	const apply = async (wanted: Settings, isStillWanted: () => boolean = () => true): Promise<Outcome> =>
 		attempt(async signal => {
+			if (!isStillWanted()) throw new EngineError('aborted', 'Stopped.');
 			const {applied: before, previous, model, contextUsed} = store.get();
 			if (!before || !model) throw new EngineError('failed', 'No model is loaded.');
 			const step = stepBetween(before, wanted);
@@ -269,7 +270,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 		...(store satisfies ReadableStore<EngineState>),
 		start,
 		load,
-		/** Makes the smallest change that gets these settings; on failure the ones before are back. */
+		/** Makes the smallest change that gets these settings, if they are still wanted when its turn has come; on failure the ones before are back. */
 		apply,
 		answer,
 		/** Stops what runs. */
