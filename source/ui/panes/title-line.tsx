@@ -22,8 +22,12 @@ export const TitleLine = ({engine, width}: TitleLineProps) => {
 	const {model, phase} = engine;
 	const isWide = width >= 100;
 	const facts = model && [isWide && model.quantization, isWide && `${model.layers} layers`, fileSize(model.sizeBytes)].filter(Boolean);
+	const deviceName = deviceText(engine, separator, isWide);
+	/** Before the device's name is cut, the model's is. */
+	const leastDevice = Math.min(deviceName.length, Math.floor(width * 0.3));
 	const silentFor = useSilence(phase, phase.name === 'loading' || phase.name === 'reloading');
 	const {text, tone} = phaseText(phase, approximately, silentFor);
+	const state = `${dot} ${text}`;
 	const color = {calm: theme.fits, busy: theme.pending, bad: theme.danger}[tone];
 	return (
 		<Box width={width} height={1} justifyContent="space-between" paddingX={1} gap={2} overflow="hidden">
@@ -36,14 +40,14 @@ export const TitleLine = ({engine, width}: TitleLineProps) => {
 					<Text color={theme.dim}>{facts ? `  ${facts.join(` ${separator} `)}` : ''}</Text>
 				</Text>
 			</Box>
-			<Box flexShrink={width < 100 ? 1 : 0} gap={2} justifyContent="flex-end">
-				<Box flexShrink={1} minWidth={8} justifyContent="flex-end">
+			<Box flexShrink={width < 100 ? 1 : 0} minWidth={leastDevice + 2 + [...state].length} gap={2} justifyContent="flex-end">
+				<Box flexShrink={1} minWidth={leastDevice} justifyContent="flex-end">
 					<Text color={theme.dim} wrap="truncate">
-						{deviceText(engine, separator, isWide)}
+						{deviceName}
 					</Text>
 				</Box>
 				<Box flexShrink={0}>
-					<Text color={color}>{`${dot} ${text}`}</Text>
+					<Text color={color}>{state}</Text>
 				</Box>
 			</Box>
 		</Box>

@@ -45,10 +45,10 @@ test('narrow: the facts make room', () => {
 	expect(show(60)).toBe(' vramble  big  42.5 GB               CUDA RTX 3060  ● ready');
 });
 
-test('narrow, a long name is cut, the state is not', () => {
+test('narrow, a long name is cut, device and state are not', () => {
 	const line = show(60, {phase: loading, model: {...bigModel, name: 'a model with quite a long name indeed'}});
 	expect(line).toMatch(/^ vramble {2}a mo.*…/);
-	expect(line).toMatch(/● loading 43 % ≈ 12 s$/);
+	expect(line).toMatch(/CUDA RTX 3060 {2}● loading 43 % ≈ 12 s$/);
 	expect(stringWidth(line)).toBeLessThanOrEqual(59);
 });
 
