@@ -107,7 +107,7 @@ type Remarkable = {
 /** Words beside the verdict, the longest first; the last ones are for a line of 60 cells. */
 export const remarkTexts = ({settings, limits, binding, plan}: Remarkable): readonly string[] => {
 	if (binding === 'no GPU') return ['no VRAM: there is no GPU'];
-	if (plan?.isRough) return ['llama.cpp could not simulate this: by its rough formula', 'by a rough formula'];
+	if (plan?.isRough) return ['llama.cpp could not simulate this: a rough formula answers', 'by a rough formula'];
 	if (limits && isBeyondTraining(settings, limits)) return [`trained for ${count(limits.trainedContext)} tokens`];
 	if (!binding) return [];
 	const text = shortBindingText(binding);

@@ -34,7 +34,7 @@ export const phaseText = (phase: Phase, approximately: string, silentFor = 0): P
 		case 'reloading': {
 			const left = phase.remainingMs !== undefined && phase.remainingMs > 1000 ? ` ${approximately} ${duration(phase.remainingMs)}` : '';
 			const how = phase.progress === undefined ? stepTexts[phase.step] : percent(phase.progress);
-			const waited = left === '' && silentFor >= silentMs ? `, ${duration(silentFor)}` : '';
+			const waited = left === '' && silentFor >= silentMs ? ` for ${duration(silentFor)}` : '';
 			return {text: `${phase.name} ${how}${left}${waited}`, tone: 'busy'};
 		}
 

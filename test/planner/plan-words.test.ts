@@ -56,7 +56,7 @@ describe('beside the verdict', () => {
 		[
 			'a rough formula',
 			remarks({plan: planAt(8, {exact: false}), binding}),
-			['llama.cpp could not simulate this: by its rough formula', 'by a rough formula'],
+			['llama.cpp could not simulate this: a rough formula answers', 'by a rough formula'],
 		],
 		[
 			'a context that the model was not trained for',
