@@ -71,7 +71,7 @@ type ToPlan = {
 	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
 	readonly model: ModelFacts;
 	readonly budgets: Budgets;
-	readonly ports: Pick<Ports, 'calibration' | 'measurements' | 'mlockLimitBytes'>;
+	readonly ports: Pick<Ports, 'calibration' | 'measurements' | 'mlockLimitBytes' | 'probes'>;
 	readonly usesKept: boolean;
 	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
 	readonly say: (text: string) => void;
@@ -92,10 +92,6 @@ export const createPlanner = ({
 	const loads = createLoadPlanner({
 		...ports,
 		engine,
-		async readRam() {
-			const [read, processMemory] = await Promise.all([readRamAndSwap(), readProcessMemory()]);
-			return {ram: read?.ram, swap: read?.swap, processMemory};
-		},
 		budgets: () => budgets,
 		askCarefully,
 	});

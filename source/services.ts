@@ -89,10 +89,6 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	});
 	const loads = createLoadPlanner({
 		...ports,
-		async readRam() {
-			const [read, processMemory] = await Promise.all([ports.probes.ramAndSwap(), ports.probes.processMemory()]);
-			return {ram: read?.ram, swap: read?.swap, processMemory};
-		},
 		budgets: () => plan.get().budgets,
 	});
 	const monitor = createMonitorStore({

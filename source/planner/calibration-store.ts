@@ -1,4 +1,5 @@
 import type {Backend, Device} from '../engine/types.js';
+import {isRecord, positive} from '../lib/json-values.js';
 import type {Calibration, Observed} from './calibration.js';
 import type {Speeds} from './types.js';
 
@@ -30,12 +31,6 @@ type Drivers = Readonly<Partial<Record<Backend, readonly number[]>>>;
 type Entry = {readonly calibration: Calibration | undefined; readonly drivers: Drivers};
 
 type Saved = Readonly<Record<string, Entry>>;
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const positive = (value: unknown): number | undefined =>
-	typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
 
 const amount = (value: unknown): number | undefined => (value === 0 ? 0 : positive(value));
 

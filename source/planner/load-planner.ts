@@ -1,5 +1,5 @@
 import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
-import type {Readings} from '../monitor/types.js';
+import type {Probes} from '../monitor/monitor-store.js';
 import {vramOf} from '../monitor/vram.js';
 import {breachesOf, checkBudgets} from './breach.js';
 import {type CalibrationFile, type CalibrationStore, calibrationsOf, type MachineParts} from './calibration-store.js';
@@ -16,7 +16,7 @@ import type {Machine, Plan} from './types.js';
 
 type Options = {
 	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
-	readonly readRam: () => Promise<Omit<Readings, 'vram'>>;
+	readonly probes: Pick<Probes, 'ramAndSwap' | 'processMemory'>;
 	readonly calibration: {readonly file: CalibrationFile; readonly machine: Omit<MachineParts, 'gpus'>};
 	readonly budgets: () => Budgets;
 	/** A dry run in a process of its own, on the backend that was asked for. */
@@ -26,14 +26,14 @@ type Options = {
 };
 
 /** Settles what a load begins with, keeps it within the budgets, and learns from what it really took. */
-export const createLoadPlanner = ({engine, readRam, calibration, budgets, askCarefully, mlockLimitBytes}: Options) => {
+export const createLoadPlanner = ({engine, probes, calibration, budgets, askCarefully, mlockLimitBytes}: Options) => {
 	const driver = createDriverKeeper();
 	const dryRun = createDryRun((path, settings) => engine.dryRun({path, settings}), askCarefully);
 	let calibrations: CalibrationStore | undefined;
 
 	const readMachine = async (): Promise<Machine> => {
-		const [ram, memory] = await Promise.all([readRam(), engine.memory()]);
-		return machineOf({...ram, vram: vramOf(driver.counted(memory))}, budgets());
+		const [read, processMemory, memory] = await Promise.all([probes.ramAndSwap(), probes.processMemory(), engine.memory()]);
+		return machineOf({ram: read?.ram, swap: read?.swap, processMemory, vram: vramOf(driver.counted(memory))}, budgets());
 	};
 
 	/** llama.cpp does not count what the driver takes. */

@@ -1,6 +1,7 @@
 import type {Device, ModelFacts, Settings} from '../engine/types.js';
 import {type CalibrationFile, type MachineParts, machineKey} from './calibration-store.js';
-import {createMeasurementStore, isSameSettings, type Measurements} from './measurement-store.js';
+import {createMeasurementStore, type Measurements} from './measurement-store.js';
+import {isSameSettings} from './settings.js';
 
 type Options = {readonly file: CalibrationFile; readonly machine: Omit<MachineParts, 'gpus'>};
 

@@ -1,5 +1,7 @@
 import {cacheTypeNames, type ModelFacts, type Settings} from '../engine/types.js';
+import {isRecord, positive} from '../lib/json-values.js';
 import type {CalibrationFile} from './calibration-store.js';
+import {isSameSettings} from './settings.js';
 
 /** What `vramble bench` has measured; undefined: that test was not run. */
 export type Measurement = {
@@ -23,9 +25,6 @@ const version = 1;
 /** The file does not grow without end. */
 const most = {machines: 16, models: 64, measured: 200};
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-	typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
 const isCacheType = (value: unknown) => cacheTypeNames.some(name => name === value);
 
@@ -38,13 +37,10 @@ const isSettings = (value: unknown): value is Settings =>
 	[value.mmap, value.mlock, value.kvOffload ?? true].every(choice => typeof choice === 'boolean') &&
 	typeof (value.overrideTensor ?? '') === 'string';
 
-const speed = (value: unknown): number | undefined =>
-	typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : undefined;
-
 const toMeasurement = (value: unknown): readonly Measurement[] => {
 	if (!isRecord(value) || !isSettings(value.settings)) return [];
 	const {settings, tokensPerSecond, promptTokensPerSecond} = value;
-	return [{settings, tokensPerSecond: speed(tokensPerSecond), promptTokensPerSecond: speed(promptTokensPerSecond)}];
+	return [{settings, tokensPerSecond: positive(tokensPerSecond), promptTokensPerSecond: positive(promptTokensPerSecond)}];
 };
 
 const toMeasurements = (value: unknown): Measurements => {
@@ -74,9 +70,6 @@ const withLast = <T>(record: Readonly<Record<string, T>> = {}, key: string, valu
 	const {[key]: _, ...others} = record;
 	return Object.fromEntries([...Object.entries(others).slice(1 - limit), [key, value]]);
 };
-
-export const isSameSettings = (a: Settings, b: Settings): boolean =>
-	(Object.keys({...a, ...b}) as Array<keyof Settings>).every(name => a[name] === b[name]);
 
 /** Another file under the same name is another model. */
 const keyOf = ({path, sizeBytes}: Model): string => `${path} | ${sizeBytes}`;

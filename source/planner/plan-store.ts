@@ -9,7 +9,7 @@ import {createDryRunPace} from './dry-run-pace.js';
 import {type Binding, fitLayers, layersWithQ8Cache} from './fit.js';
 import {type Budgets, machineOf} from './machine.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
-import {canPlaceExperts, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
+import {canPlaceExperts, isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 export type PlanState = {
@@ -46,7 +46,6 @@ type Options = {
 const idleMs = 600;
 
 const keyOf = ({threads: _, ...rest}: Settings): string => JSON.stringify(rest);
-const isSame = (a: Settings, b: Settings): boolean => (Object.keys(a) as SettingName[]).every(name => a[name] === b[name]);
 
 /** The settings that the user has moved but not applied, and what they would take. */
 export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, threads, speeds, measured, driverBytes}: Options) => {
@@ -92,6 +91,12 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 	const planFor = async (facts: ModelFacts, settings: Settings): Promise<Plan> =>
 		planOf({settings, dryRun: await ask(facts, settings), ...basis(facts)});
 
+	/** undefined: the engine was not asked yet. */
+	const knownPlan = (facts: ModelFacts, settings: Settings): Plan | undefined => {
+		const known = dryRuns.get(keyOf(settings));
+		return known && planOf({settings, dryRun: known.dryRun, ...basis(facts)});
+	};
+
 	const shown = (): {readonly facts: ModelFacts; readonly settings: Settings} | undefined => {
 		const {model: facts, applied} = engine.get();
 		const settings = store.get().pending ?? applied;
@@ -100,9 +105,8 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 	const show = (plan: Plan, facts: ModelFacts) => {
 		const now = engine.get().applied;
-		const known = now && dryRuns.get(keyOf(now));
-		const taken = known && planOf({settings: now, dryRun: known.dryRun, ...basis(facts)});
-		const added = store.get().pending && taken && {vramBytes: plan.vramBytes - taken.vramBytes, ramBytes: plan.ramBytes - taken.ramBytes};
+		const taken = now && store.get().pending && knownPlan(facts, now);
+		const added = taken && {vramBytes: plan.vramBytes - taken.vramBytes, ramBytes: plan.ramBytes - taken.ramBytes};
 		change({plan: {...plan, measuredTokensPerSecond: measured(facts, plan.settings)}, added});
 	};
 
@@ -143,9 +147,9 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			return;
 		}
 
-		const known = dryRuns.get(keyOf(now.settings));
+		const known = knownPlan(now.facts, now.settings);
 		if (known) {
-			show(planOf({settings: now.settings, dryRun: known.dryRun, ...basis(now.facts)}), now.facts);
+			show(known, now.facts);
 			timer = setTimeout(askNeighbours, idleMs);
 			timer.unref();
 			return;
@@ -159,7 +163,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 	const setPending = (settings: Settings | undefined, binding?: PlanState['binding']) => {
 		const {applied} = engine.get();
-		change({pending: settings && applied && isSame(applied, settings) ? undefined : settings, binding, advice: undefined});
+		change({pending: settings && applied && isSameSettings(applied, settings) ? undefined : settings, binding, advice: undefined});
 		preview();
 	};
 
@@ -181,13 +185,13 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 		applied = state.applied;
 		const {pending, binding} = store.get();
-		setPending(undefined, applied && pending && isSame(applied, pending) ? binding : undefined);
+		setPending(undefined, applied && pending && isSameSettings(applied, pending) ? binding : undefined);
 	});
 	/** What is planned with has changed, not what is planned. */
 	const refresh = () => {
 		const now = shown();
-		const known = now && dryRuns.get(keyOf(now.settings));
-		if (known) show(planOf({settings: now.settings, dryRun: known.dryRun, ...basis(now.facts)}), now.facts);
+		const known = now && knownPlan(now.facts, now.settings);
+		if (known) show(known, now.facts);
 	};
 
 	const whileAsking = async <T>(work: () => Promise<T>): Promise<T> => {

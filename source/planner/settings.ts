@@ -17,10 +17,12 @@ const placement = ['gpuLayers', 'cpuExpertLayers', 'overrideTensor', 'mmap', 'ml
 
 export const needsReload = (loaded: WantedSettings, wanted: WantedSettings): boolean => placement.some(key => loaded[key] !== wanted[key]);
 
+export const isSameSettings = (a: Settings, b: Settings): boolean =>
+	(Object.keys({...a, ...b}) as Array<keyof Settings>).every(name => a[name] === b[name]);
+
 export const stepBetween = (applied: Settings, pending: Settings): ReloadStep => {
 	if (needsReload(applied, pending)) return 'model';
-	const keys = Object.keys(applied) as Array<keyof Settings>;
-	return keys.some(key => applied[key] !== pending[key]) ? 'context' : 'nothing';
+	return isSameSettings(applied, pending) ? 'nothing' : 'context';
 };
 
 /** What the values of a machine and a model allow. */

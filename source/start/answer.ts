@@ -7,7 +7,7 @@ import {askInProcess} from '../engine/process-engine.js';
 import type {Engine} from '../engine/types.js';
 import {checkModelFile} from '../models/model-file.js';
 import {createPlanner, createPorts, leave} from '../outside.js';
-import {endWithOutput, fail} from './output.js';
+import {endWhenTold, fail} from './output.js';
 import type {Places} from './places.js';
 
 /** Answers on standard output, without a screen. */
@@ -20,12 +20,11 @@ export const startAnswer = async (options: CliOptions, {guidePath, engineProcess
 			Promise.resolve(answered).then(() => engine?.dispose()),
 			code,
 		);
-	const interrupt = (code: number) => () => {
+	const interrupt = (code: number) => {
 		controller.abort();
 		void end(code);
 	};
-	process.on('SIGINT', interrupt(130)).on('SIGTERM', interrupt(143)).on('SIGHUP', interrupt(129));
-	endWithOutput(code => interrupt(code)());
+	endWhenTold(interrupt);
 	// An answer is no worse for what nobody wants to read beside it.
 	process.stderr.on('error', () => {});
 

@@ -7,19 +7,16 @@ import {confirm} from '../commands/confirm.js';
 import {describeError} from '../engine/engine-errors.js';
 import {askInProcess, createProcessEngine} from '../engine/process-engine.js';
 import {isUtf8} from '../lib/locale.js';
-import {checkModelFile} from '../models/model-file.js';
 import {createPlanner, createPorts, leave} from '../outside.js';
 import {measurementsOf} from '../planner/measured-here.js';
-import {endWithOutput, fail} from './output.js';
+import {endWhenTold, fail} from './output.js';
 import type {Places} from './places.js';
 
 /** `vramble bench`. */
 export const startBench = async (options: BenchOptions, {guidePath, engineProcess}: Places): Promise<void> => {
 	const {stdout, stderr, env} = process;
 	const ports = createPorts({guidePath, stdout, env});
-	const path = resolve(options.model ?? guidePath);
-	const {facts} = await checkModelFile(path).catch(error => fail(describeError(error), 1));
-	const model = path === guidePath ? {...facts, name: 'guide'} : facts;
+	const model = await ports.readModel(resolve(options.model ?? guidePath)).catch(error => fail(describeError(error), 1));
 	const controller = new AbortController();
 	const {signal} = controller;
 	const engine = createProcessEngine(engineProcess);
@@ -34,18 +31,17 @@ export const startBench = async (options: BenchOptions, {guidePath, engineProces
 		signal,
 	});
 	let running: Promise<number> | undefined;
-	const end = (code: number) => () => {
+	const end = (code: number) => {
 		controller.abort();
 		void leave(Promise.all([engine.dispose(), running]), code);
 	};
-	process.on('SIGINT', end(130)).on('SIGTERM', end(143)).on('SIGHUP', end(129));
-	endWithOutput(code => end(code)());
+	endWhenTold(end);
 	stderr.on('error', () => {});
 	running = bench({...options, ascii: options.ascii || !isUtf8(env, process.platform)}, model, {
 		engine,
 		settle,
 		fits,
-		confirm: process.stdin.isTTY && stderr.isTTY ? question => confirm(question, process.stdin, stderr, end(130)) : undefined,
+		confirm: process.stdin.isTTY && stderr.isTTY ? question => confirm(question, process.stdin, stderr, () => end(130)) : undefined,
 		threads: ports.threads,
 		measurements: device => measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device),
 		cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -54,5 +50,5 @@ export const startBench = async (options: BenchOptions, {guidePath, engineProces
 		signal,
 	});
 	const code = await running;
-	if (!signal.aborted) end(code)();
+	if (!signal.aborted) end(code);
 };

@@ -11,7 +11,7 @@ import {createPorts, leave} from '../outside.js';
 import {calibrationsOf} from '../planner/calibration-store.js';
 import {learnedDriverBytes} from '../planner/driver.js';
 import {createSpeedKeeper} from '../planner/speed-keeper.js';
-import {endWithOutput, fail} from './output.js';
+import {endWhenTold, fail} from './output.js';
 import type {Places} from './places.js';
 
 /** `vramble plan`. */
@@ -27,12 +27,11 @@ export const startPlan = async (options: CliOptions, {guidePath, engineProcess}:
 		return fail(describeError(error), 1);
 	});
 	const engine = createProcessEngine(engineProcess);
-	const end = (code: number) => () => {
+	const end = (code: number) => {
 		controller.abort();
 		void leave(engine.dispose(), code);
 	};
-	process.on('SIGINT', end(130)).on('SIGTERM', end(143)).on('SIGHUP', end(129));
-	endWithOutput(code => end(code)());
+	endWhenTold(end);
 	const code = await plan(
 		{...options, ascii: options.ascii || !isUtf8(env, process.platform)},
 		{facts: path === guidePath ? {...facts, name: 'guide'} : facts, tensors},
@@ -54,5 +53,5 @@ export const startPlan = async (options: CliOptions, {guidePath, engineProcess}:
 		},
 	);
 	await new Promise(written => stdout.write('', written)); // that it failed is told late
-	if (!controller.signal.aborted) end(code)();
+	if (!controller.signal.aborted) end(code);
 };
