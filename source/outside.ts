@@ -12,12 +12,15 @@ import {checkModelFile} from './models/model-file.js';
 import {readDiskBytes} from './monitor/disk-reads.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
+import {observationOf} from './planner/answer-learner.js';
 import {probeSpeeds} from './planner/bandwidth-probe.js';
-import type {CalibrationFile} from './planner/calibration-store.js';
+import type {CalibrationFile, CalibrationStore} from './planner/calibration-store.js';
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {measurementsOf} from './planner/measured-here.js';
+import {cacheOf} from './planner/memory.js';
 import {parseMlockLimit} from './planner/mlock.js';
+import {createSpeedKeeper} from './planner/speed-keeper.js';
 import type {Ports} from './services.js';
 import {osc52} from './ui/osc52.js';
 
@@ -95,8 +98,10 @@ export const createPlanner = ({
 		budgets: () => budgets,
 		askCarefully,
 	});
+	let calibrations: CalibrationStore | undefined;
 	return {
 		async settle(wanted, device) {
+			calibrations = await loads.begin(device);
 			const {kept} = await measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device).read(model);
 			const {settings, contextLimit, paging} = await loads.settle(model, {wanted, kept: usesKept ? kept : undefined}, device, signal);
 			if (contextLimit) say(contextLimit);
@@ -107,7 +112,15 @@ export const createPlanner = ({
 		async loaded() {
 			for (const breach of await loads.loaded()) say(breach);
 		},
-		answered: loads.answered,
+		async answered(answer, settings) {
+			await loads.answered();
+			// They were loaded, so the engine survives the question; mostly it was asked before.
+			const observation = observationOf(answer, model, settings, cacheOf(await engine.dryRun({path: model.path, settings})));
+			if (!observation || !calibrations) return;
+			const keeper = createSpeedKeeper({probe: ports.calibration.probe, onChange: () => {}});
+			await keeper.begin(calibrations);
+			await keeper.observe(observation);
+		},
 	};
 };
 

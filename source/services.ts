@@ -115,6 +115,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	const learner = createAnswerLearner({observe: keeper.observe, advise: giveAdvice, diskBytes: ports.diskBytes});
 
 	let hasForgotten = false;
+	let learning: Promise<void> = Promise.resolve();
 	const learn = (answer: Answer) => {
 		const {model, applied} = engine.get();
 		if (answer.forgot && !hasForgotten)
@@ -127,7 +128,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			({breakdown: {vram, ram}}) => ({vramBytes: vram.cache, ramBytes: ram.cache}),
 			() => undefined,
 		);
-		learner.learn(answer, model, applied, cache);
+		learning = learner.learn(answer, model, applied, cache);
 	};
 
 	/** llama.cpp first: the probe should have the machine to itself. */
@@ -264,7 +265,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			monitor.dispose();
 			chat.dispose();
 			plan.dispose();
-			await engine.dispose();
+			await Promise.all([engine.dispose(), learning]);
 		},
 	};
 };

@@ -1,3 +1,4 @@
+import {setImmediate as nextTurn} from 'node:timers/promises';
 import {describe, expect, test} from 'vitest';
 import type {EngineMemory, Settings} from '../source/engine/types.js';
 import {baseSettings, createFakeEngine, gib, gpuDevice, wantedAuto} from './support/fake-engine.js';
@@ -72,6 +73,22 @@ describe('what the driver takes', () => {
 		expect(plan.get().plan?.breakdown.vram.driver).toBe(0);
 		expect(calibrationFile.text).toBeUndefined();
 	});
+});
+
+test('an answer that was the last one is learned from before the end', async () => {
+	const calibrationFile = createFile();
+	const write = async (text: string) => {
+		await nextTurn();
+		await calibrationFile.write(text);
+	};
+	const reply = () => 'word '.repeat(20);
+	const {services} = await open({fake: createFakeEngine({reply}), wanted: wantedAuto, calibrationFile: {...calibrationFile, write}});
+	await services.begin();
+	services.chat.send('hello');
+	await expect.poll(() => services.engine.get().contextUsed).toBeGreaterThan(16);
+	await expect.poll(() => services.engine.get().phase.name).toBe('ready');
+	await services.dispose();
+	expect(calibrationFile.text).toContain('"tokensPerSecond"');
 });
 
 describe('a budget', () => {

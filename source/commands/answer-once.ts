@@ -19,7 +19,8 @@ export type Planner = {
 	readonly settle: (wanted: WantedSettings, device: Device) => Promise<WantedSettings>;
 	/** Learns from what was really taken, and says what the budgets think of it. */
 	readonly loaded: () => Promise<void>;
-	readonly answered: () => Promise<void>;
+	/** Learns how fast this machine is. */
+	readonly answered: (answer: Answer, settings: Settings) => Promise<void>;
 };
 
 type Outside = {
@@ -76,9 +77,9 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, s
 				if (!options.json) stdout.write(event.text);
 			},
 		});
-		await planner.answered();
 		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded.settings))}\n`);
 		else if (!written.endsWith('\n')) stdout.write('\n');
+		await planner.answered(answer, loaded.settings).catch(() => {});
 		return answer.stopReason === 'interrupted' ? 130 : 0;
 	} catch (error) {
 		if (isAborted(error)) return 130;

@@ -3,7 +3,7 @@ import type {Observation} from './calibration.js';
 import {type Distress, distressOf} from './distress.js';
 
 type Options = {
-	readonly observe: (observation: Observation) => void;
+	readonly observe: (observation: Observation) => Promise<void>;
 	readonly advise: (distress: Distress, model: ModelFacts, settings: Settings) => Promise<void>;
 	/** Bytes that this process has read from the disk; undefined: the system does not tell. */
 	readonly diskBytes: () => number | undefined;
@@ -11,6 +11,27 @@ type Options = {
 
 /** Shorter answers say more of the clock than of the machine. */
 const fewestTokens = 16;
+
+const rateOf = ({tokens, ms}: Answer['generation']): number => ((tokens - 1) / ms) * 1000;
+
+/** What an answer says of the machine. `cache`: what the whole KV cache takes. undefined: too little. */
+export const observationOf = (
+	{prompt, generation, contextUsed}: Answer,
+	model: ModelFacts,
+	settings: Settings,
+	cache: MemorySplit,
+): Observation | undefined =>
+	generation.tokens < fewestTokens
+		? undefined
+		: {
+				model: model.path,
+				settings,
+				weights: model.weights,
+				cache: {gpu: cache.vramBytes, cpu: cache.ramBytes},
+				fillTokens: contextUsed - generation.tokens / 2,
+				tokensPerSecond: rateOf(generation),
+				prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
+			};
 
 /** Learns from every answer how fast the machine is, and notices those that went badly. */
 export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
@@ -20,28 +41,17 @@ export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
 		forgetReads() {
 			readBefore = diskBytes();
 		},
-		/** `cache`: what the whole KV cache takes; undefined: not known, and nothing is learned of the speed. */
-		learn({prompt, generation, contextUsed}: Answer, model: ModelFacts, settings: Settings, cache: Promise<MemorySplit | undefined>) {
-			const {tokens, ms} = generation;
-			const tokensPerSecond = ((tokens - 1) / ms) * 1000;
+		/** `cache`: what the whole KV cache takes; undefined: not known, and nothing is learned of the speed. Resolves when it is kept. */
+		async learn(answer: Answer, model: ModelFacts, settings: Settings, cache: Promise<MemorySplit | undefined>): Promise<void> {
 			const read = diskBytes();
 			const readBytes = read === undefined || readBefore === undefined ? undefined : read - readBefore;
 			readBefore = read;
-			const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});
+			const {generation} = answer;
+			const distress = distressOf({tokens: generation.tokens, tokensPerSecond: rateOf(generation), diskBytes: readBytes});
 			if (distress) void advise(distress, model, settings);
-			if (tokens < fewestTokens) return;
-			const observeWith = (known: MemorySplit | undefined) =>
-				known &&
-				observe({
-					model: model.path,
-					settings,
-					weights: model.weights,
-					cache: {gpu: known.vramBytes, cpu: known.ramBytes},
-					fillTokens: contextUsed - tokens / 2,
-					tokensPerSecond,
-					prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
-				});
-			void cache.then(observeWith);
+			const known = await cache;
+			const observation = known && observationOf(answer, model, settings, known);
+			if (observation) await observe(observation);
 		},
 	};
 };

@@ -54,6 +54,12 @@ const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): B
 	return {weights: dryRun.weights[side], cache: context - compute, compute, driver};
 };
 
+/** KV cache and recurrent state. */
+export const cacheOf = (dryRun: DryRun): MemorySplit => ({
+	vramBytes: breakdownOf(dryRun, 'vramBytes', 0).cache,
+	ramBytes: breakdownOf(dryRun, 'ramBytes', 0).cache,
+});
+
 const total = ({weights, cache, compute, driver}: Breakdown): number => weights + cache + compute + driver;
 
 /**

@@ -14,10 +14,10 @@ export const createSpeedKeeper = ({probe, onChange}: Options) => {
 	let calibration: Calibration | undefined;
 	let latest: {readonly of: Calibration; readonly model: string; readonly speeds: Speeds} | undefined;
 
-	const keep = (next: Calibration) => {
+	const keep = async (next: Calibration): Promise<void> => {
 		calibration = next;
-		void store?.write(next);
 		onChange();
+		await store?.write(next);
 	};
 
 	return {
@@ -26,7 +26,7 @@ export const createSpeedKeeper = ({probe, onChange}: Options) => {
 			store = kept;
 			calibration = await store.read();
 			if (calibration) onChange();
-			else keep({probed: await probe(), observed: []});
+			else await keep({probed: await probe(), observed: []});
 		},
 		/** undefined: not known yet. */
 		speeds(model: string): Speeds | undefined {
@@ -34,10 +34,11 @@ export const createSpeedKeeper = ({probe, onChange}: Options) => {
 			if (latest?.of !== calibration || latest.model !== model) latest = {of: calibration, model, speeds: speedsOf(calibration, model)};
 			return latest.speeds;
 		},
-		observe(observation: Observation): void {
+		/** Resolves when it is kept. */
+		async observe(observation: Observation): Promise<void> {
 			if (!calibration) return;
 			const next = calibrate(calibration, observation);
-			if (next !== calibration) keep(next);
+			if (next !== calibration) await keep(next);
 		},
 	};
 };

@@ -1,5 +1,5 @@
 import {once} from 'node:events';
-import {closeSync, existsSync, openSync} from 'node:fs';
+import {closeSync, existsSync, openSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import {writeEndlessModel} from '../support/endless-model.ts';
@@ -85,6 +85,14 @@ test('--json is one line with the documented fields', async () => {
 	expect(prompt.tokensPerSecond).toBeCloseTo((prompt.tokens / prompt.ms) * 1000, 3);
 	expect(generation.tokens).toBeGreaterThan(20);
 	expect(generation.tokensPerSecond).toBeGreaterThan(0);
+});
+
+test('its speed is learned from', async () => {
+	const own = makeHome();
+	await runProgram(own, [guidePath, '-p', question]);
+	const [machine] = Object.values(JSON.parse(readFileSync(join(own.env.XDG_DATA_HOME, 'vramble', 'calibration.json'), 'utf8')).machines);
+	expect(machine).toMatchObject({observed: [{model: guidePath, tokensPerSecond: number}]});
+	own.remove();
 });
 
 test('what cannot be measured is null', async () => {
