@@ -15,7 +15,7 @@ export type ChatEvent =
 	| {readonly type: 'asked'; readonly text: string}
 	| {readonly type: 'answering'; readonly question: number}
 	| {readonly type: 'wrote'; readonly text: string}
-	| {readonly type: 'answered'; readonly answer: Answer; readonly tokensPerSecond: number | undefined}
+	| {readonly type: 'answered'; readonly answer: Answer}
 	| {readonly type: 'stopped'}
 	| {readonly type: 'failed'; readonly why: string}
 	| {readonly type: 'noted'; readonly text: string; readonly tone: 'info' | 'warning' | 'error'}
@@ -63,7 +63,6 @@ export const chatReducer = (state: ChatState, event: ChatEvent): ChatState => {
 				...message,
 				text: event.answer.text,
 				state: endState[event.answer.stopReason],
-				stats: {tokens: event.answer.generation.tokens, tokensPerSecond: event.tokensPerSecond},
 			}));
 		case 'stopped':
 			return replace(state, isStreaming, message => ({...message, state: 'stopped'}));

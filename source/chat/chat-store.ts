@@ -45,10 +45,8 @@ export const createChatStore = ({engine, rate, sampling, system, maxTokens, onAn
 				rate.record(event.tokens);
 				tell({type: 'wrote', text: event.text});
 			});
-			const {tokens, ms} = answer.generation;
-			tell({type: 'answered', answer, tokensPerSecond: tokens > 1 && ms > 0 ? ((tokens - 1) / ms) * 1000 : undefined});
-			// The time of the first token belongs to the prompt.
-			rate.end({tokens: tokens - 1, ms});
+			tell({type: 'answered', answer});
+			rate.end(answer.generation.tokensPerSecond);
 			onAnswered?.(answer);
 		} catch (error) {
 			tell(isAborted(error) ? {type: 'stopped'} : {type: 'failed', why: describeError(error)});

@@ -1,5 +1,3 @@
-export type MessageStats = {readonly tokens: number; readonly tokensPerSecond: number | undefined};
-
 /** One entry of the conversation as it is shown. Never changed in place: a change makes a new object, which is how the transcript knows. */
 export type ChatMessage = {
 	readonly id: number;
@@ -8,5 +6,4 @@ export type ChatMessage = {
 	readonly state: 'done' | 'queued' | 'streaming' | 'stopped' | 'failed';
 	/** Of a notice; `info` where it is not given. */
 	readonly tone?: 'info' | 'warning' | 'error';
-	readonly stats?: MessageStats;
 };

@@ -14,8 +14,8 @@ export type TokenRate = {
 	readonly begin: () => void;
 	/** `tokens` in all, since the answer began. */
 	readonly record: (tokens: number) => void;
-	/** The answer is over; `generation` is how the engine itself timed it. */
-	readonly end: (generation?: {readonly tokens: number; readonly ms: number}) => void;
+	/** The answer is over; `measured`: tokens per second as the engine itself timed them. */
+	readonly end: (measured?: number) => void;
 	/** What was measured belongs to another model. */
 	readonly reset: () => void;
 	/** The same reference as long as nothing changed. */
@@ -99,14 +99,10 @@ export const createTokenRate = ({
 			nextBucketAt = time + bucketMs;
 			change({firstTokenMs: time - begunAt});
 		},
-		end(generation) {
+		end(measured) {
 			if (begunAt === undefined) return;
 			fillBuckets(clock());
-			const timed = generation && generation.tokens > 0 && generation.ms > 0;
-			change({
-				now: undefined,
-				mean: timed ? perSecond(generation.tokens, generation.ms) : (meanNow() ?? rates.mean),
-			});
+			change({now: undefined, mean: measured ?? meanNow() ?? rates.mean});
 			begunAt = undefined;
 		},
 		reset() {

@@ -40,13 +40,7 @@ export const toJson = ({text, stopReason, prompt, generation}: Answer, settings:
 	text,
 	stopReason,
 	prompt: {...prompt, tokensPerSecond: perSecond(prompt.tokens, prompt.ms)},
-	generation: {
-		tokens: generation.tokens,
-		ms: generation.ms,
-		// The first token's time is the prompt's.
-		tokensPerSecond: perSecond(generation.tokens - 1, generation.ms),
-		firstTokenMs: generation.firstTokenMs,
-	},
+	generation: {...generation, tokensPerSecond: generation.tokensPerSecond ?? null},
 	settings,
 });
 

@@ -45,6 +45,8 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 	let lastTokenAt = startedAt;
 	let promptTokens = 0;
 	let tokens = 0;
+	let tokensAtFirst = 0;
+	const used = () => target.tokenMeter.diff(before);
 	const asked: ChatHistoryItem[] = [
 		{type: 'user', text: prompt},
 		{type: 'model', response: []},
@@ -67,12 +69,14 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 		stopOnAbortSignal: true,
 		onResponseChunk(chunk) {
 			lastTokenAt = performance.now();
+			// Not those of the chunk: tokens that are no whole characters yet, or never become any, are left out of it.
+			tokens = used().usedOutputTokens;
 			if (firstTokenAt === undefined) {
 				firstTokenAt = lastTokenAt;
-				promptTokens = target.tokenMeter.diff(before).usedInputTokens + 1;
+				tokensAtFirst = tokens;
+				promptTokens = used().usedInputTokens + 1;
 			}
 
-			tokens += chunk.tokens.length;
 			onEvent?.({
 				type: 'text',
 				text: chunk.type === 'segment' ? '' : chunk.text,
@@ -81,11 +85,17 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 			});
 		},
 	});
+	const ms = lastTokenAt - (firstTokenAt ?? lastTokenAt);
 	return {
 		text: responseText,
 		stopReason: stopReason === 'abort' ? 'interrupted' : stopReason === 'maxTokens' ? 'length' : 'end',
 		prompt: {tokens: promptTokens, ms: (firstTokenAt ?? lastTokenAt) - startedAt},
-		generation: {tokens, ms: lastTokenAt - (firstTokenAt ?? lastTokenAt), firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt},
+		generation: {
+			tokens,
+			ms,
+			tokensPerSecond: tokens > tokensAtFirst && ms > 0 ? ((tokens - tokensAtFirst) * 1000) / ms : undefined,
+			firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt,
+		},
 		contextUsed: target.nextTokenIndex,
 		forgot: all.length + tokens >= target.contextSize,
 	};

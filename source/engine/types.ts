@@ -122,7 +122,14 @@ export type Answer = {
 	readonly stopReason: StopReason;
 	/** `tokens` counts what was evaluated, not what was restored or still in the cache. */
 	readonly prompt: {readonly tokens: number; readonly ms: number};
-	readonly generation: {readonly tokens: number; readonly ms: number; readonly firstTokenMs: number};
+	readonly generation: {
+		readonly tokens: number;
+		/** From the first text to the last. */
+		readonly ms: number;
+		/** In that time; undefined: there was none. */
+		readonly tokensPerSecond: number | undefined;
+		readonly firstTokenMs: number;
+	};
 	readonly contextUsed: number;
 	/** The beginning of the conversation no longer fits into the context. */
 	readonly forgot: boolean;

@@ -12,8 +12,6 @@ type Options = {
 /** Shorter answers say more of the clock than of the machine. */
 const fewestTokens = 16;
 
-const rateOf = ({tokens, ms}: Answer['generation']): number => ((tokens - 1) / ms) * 1000;
-
 /** What an answer says of the machine. `cache`: what the whole KV cache takes. undefined: too little. */
 export const observationOf = (
 	{prompt, generation, contextUsed}: Answer,
@@ -21,7 +19,7 @@ export const observationOf = (
 	settings: Settings,
 	cache: MemorySplit,
 ): Observation | undefined =>
-	generation.tokens < fewestTokens
+	generation.tokensPerSecond === undefined || generation.tokens < fewestTokens
 		? undefined
 		: {
 				model: model.path,
@@ -29,7 +27,7 @@ export const observationOf = (
 				weights: model.weights,
 				cache: {gpu: cache.vramBytes, cpu: cache.ramBytes},
 				fillTokens: contextUsed - generation.tokens / 2,
-				tokensPerSecond: rateOf(generation),
+				tokensPerSecond: generation.tokensPerSecond,
 				prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
 			};
 
@@ -46,8 +44,9 @@ export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
 			const read = diskBytes();
 			const readBytes = read === undefined || readBefore === undefined ? undefined : read - readBefore;
 			readBefore = read;
-			const {generation} = answer;
-			const distress = distressOf({tokens: generation.tokens, tokensPerSecond: rateOf(generation), diskBytes: readBytes});
+			const {tokens, tokensPerSecond} = answer.generation;
+			if (tokensPerSecond === undefined) return;
+			const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});
 			if (distress) void advise(distress, model, settings);
 			const known = await cache;
 			const observation = known && observationOf(answer, model, settings, known);

@@ -16,11 +16,11 @@ const answered = (text: string, stopReason: StopReason = 'end'): ChatEvent => {
 		text,
 		stopReason,
 		prompt: {tokens: 7, ms: 70},
-		generation: {tokens: 3, ms: 100, firstTokenMs: 70},
+		generation: {tokens: 3, ms: 100, tokensPerSecond: 20, firstTokenMs: 70},
 		forgot: false,
 		contextUsed: 10,
 	};
-	return {type: 'answered', answer, tokensPerSecond: 20};
+	return {type: 'answered', answer};
 };
 const cleared: ChatEvent = {type: 'cleared'};
 const restored: ChatEvent = {type: 'restored'};
@@ -69,10 +69,6 @@ test('every message keeps an id of its own', () => {
 	const state = run(asked('A'), asked('B'), answering(1), noted('n'), cleared, asked('C'), restored);
 	const ids = state.messages.map(({id}) => id);
 	expect(new Set(ids).size).toBe(5);
-});
-
-test('an answer keeps its counts', () => {
-	expect(run(asked('A'), answering(1), answered('a')).messages[1]?.stats).toEqual({tokens: 3, tokensPerSecond: 20});
 });
 
 test('a notice has its tone', () => {

@@ -234,9 +234,8 @@ test('set while an answer is written, it takes nothing of the answer away', asyn
 });
 
 test('an answer is timed', async () => {
-	const {ask, chat, rate} = await loaded({reply: () => 'one two three four five'});
+	const {ask, rate} = await loaded({reply: () => 'one two three four five'});
 	await ask('A');
-	expect(chat.get().messages[1]?.stats).toEqual({tokens: 5, tokensPerSecond: 40});
 	expect(rate.read()).toMatchObject({now: undefined, mean: 40, firstTokenMs: expect.any(Number)});
 });
 

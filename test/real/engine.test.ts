@@ -5,7 +5,7 @@ import {afterAll, afterEach, beforeAll, describe, expect, test, vi} from 'vitest
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
 import type {AnswerEvent, Engine} from '../../source/engine/types.ts';
 import {writeEndlessModel} from '../support/endless-model.ts';
-import {guideVocabulary, tinyExperts, tinySlidingWindow} from '../support/gguf-shapes.ts';
+import {enlarge, guideVocabulary, tinyDense, tinyExperts, tinySlidingWindow} from '../support/gguf-shapes.ts';
 import {writeGguf} from '../support/gguf-writer.ts';
 import {type Ask, askerOf, greedy, guidePath, nobody, wanted} from './engines.ts';
 
@@ -136,6 +136,21 @@ describe('an answer', () => {
 		const next = await ask('What is a GGUF file?');
 		expect(next.prompt.tokens).toBeLessThan(30);
 		expect(next.contextUsed).toBeGreaterThan(tokens + next.generation.tokens);
+	});
+
+	test('counts the tokens that are no whole characters', async () => {
+		const path = join(folder, 'random.gguf');
+		writeGguf(path, tinyDense(enlarge(await guideVocabulary(), 8000)));
+		await load(path);
+		const sampling = {...greedy, temperature: 0.8, seed: 8}; // a � of seven tokens after the 18th
+		const limits = [20, 22, 24, 26];
+		const counts: number[] = [];
+		for (const maxTokens of limits) {
+			await engine.setConversation(nobody);
+			counts.push((await engine.answer({prompt: 'hello', sampling, maxTokens})).generation.tokens);
+		}
+
+		expect(counts).toEqual(limits);
 	});
 
 	test('is stopped at its limit', async () => {

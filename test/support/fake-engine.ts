@@ -173,7 +173,7 @@ export const createFakeEngine = ({
 				text,
 				stopReason,
 				prompt: {tokens: 7, ms: 70},
-				generation: {tokens, ms: 100, firstTokenMs: 70},
+				generation: {tokens, ms: 100, tokensPerSecond: tokens > 1 ? (tokens - 1) * 10 : undefined, firstTokenMs: 70},
 				contextUsed: evaluated,
 				forgot: false,
 			};
