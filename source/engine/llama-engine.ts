@@ -14,6 +14,7 @@ import {wantedContext} from '../planner/settings.js';
 import {deviceMemoryOf} from './device-memory.js';
 import {EngineError} from './engine-errors.js';
 import {answer, replay, type Talk} from './llama-answer.js';
+import {createChatFormats} from './llama-chat-format.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
@@ -39,6 +40,7 @@ export const createLlamaEngine = (): Engine => {
 	let session: LlamaChatSession | undefined;
 	let history: ChatHistoryItem[] = [];
 	const placed = createPlacing(() => hooks);
+	const chatFormatOf = createChatFormats();
 	const dryRuns = createDryRuns(log, placed);
 
 	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {
@@ -165,7 +167,7 @@ export const createLlamaEngine = (): Engine => {
 
 				context = await placed(settings, create);
 				sequence = context.getSequence();
-				session = new LlamaChatSession({contextSequence: sequence});
+				session = new LlamaChatSession({contextSequence: sequence, chatWrapper: chatFormatOf(loaded)});
 				session.setChatHistory(history);
 			} catch (error) {
 				await freeContext();
