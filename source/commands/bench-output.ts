@@ -1,9 +1,17 @@
 import {describeError} from '../engine/engine-errors.js';
+import type {WantedSettings} from '../engine/types.js';
 import {markdown} from './bench-markdown.js';
 import type {BenchOptions} from './bench-options.js';
 import {type BenchRow, nanoseconds, tokensPerSecond} from './bench-rows.js';
 import {benchSettings} from './bench-settings.js';
 import {type BenchPrinter, type BenchSubject, backendNames, modelName, weightBytes} from './bench-subject.js';
+
+/** As llama-bench writes it; nothing given is 0. */
+const tensorSplit = ({tensorSplit = '0'}: WantedSettings): string =>
+	tensorSplit
+		.split(',')
+		.map(share => Number(share).toFixed(2))
+		.join('/');
 
 /** llama-bench's fields, as far as they apply here; `n_ctx` and `error` are ours. `null`: not known, or it failed. */
 const fieldsOf = ({model, device, cpu}: BenchSubject, row: BenchRow) => {
@@ -24,6 +32,10 @@ const fieldsOf = ({model, device, cpu}: BenchSubject, row: BenchRow) => {
 		...Object.fromEntries(shown),
 		n_ubatch: settings.batchSize,
 		no_kv_offload: settings.kvOffload === false,
+		devices: settings.device?.replaceAll(',', '/') ?? 'auto',
+		split_mode: settings.splitMode ?? 'layer',
+		main_gpu: settings.mainGpu ?? 0,
+		tensor_split: tensorSplit(settings),
 		tensor_buft_overrides: settings.overrideTensor ?? 'none',
 		n_prompt: row.test.promptTokens,
 		n_gen: row.test.generatedTokens,

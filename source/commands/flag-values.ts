@@ -1,3 +1,4 @@
+import {largestShare} from '../engine/gpu-devices.js';
 import {isTensorPattern} from '../engine/tensor-pattern.js';
 import {parseSize, type Size} from '../lib/size.js';
 import {type FlagName, type GivenFlags, UsageError} from './flags.js';
@@ -43,6 +44,27 @@ export const sizes = (given: GivenFlags, name: FlagName): readonly Size[] =>
 	text(given, name)
 		?.split(',')
 		.map(value => size(name, value.trim())) ?? [];
+
+const mostGpus = 15; // what llama.cpp takes
+
+/** `3,1` as it was given; llama.cpp takes slashes, too. */
+export const shares = (given: GivenFlags): string | undefined => {
+	const value = text(given, 'tensor-split');
+	const numbers = value?.split(/[,/]/).map(part => (/^(\d+\.?\d*|\.\d+)$/.test(part) ? Number(part) : Number.NaN)) ?? [];
+	if (numbers.length > mostGpus) throw new UsageError(`--tensor-split takes at most ${mostGpus} shares.`);
+	if (value === undefined || (numbers.every(number => number <= largestShare) && numbers.some(number => number >= 1e-3)))
+		return value?.replaceAll('/', ',');
+	throw new UsageError(`--tensor-split takes one share for each GPU, such as 3,1, not "${value}".`);
+};
+
+/** Names of devices as they were given; undefined: all of them, or none. */
+export const devices = (given: GivenFlags): string | undefined => {
+	const value = text(given, 'device');
+	if (value === undefined || value === 'none') return undefined;
+	const names = value.split(',');
+	if (names.every(name => /^\w+$/.test(name) && name !== 'none') && new Set(names).size === names.length) return value;
+	throw new UsageError(`--device takes names of devices, each once and separated by commas, or none, not "${value}".`);
+};
 
 /** `PATTERN=CPU,…` as it was given. */
 export const overrides = (given: GivenFlags): string | undefined => {

@@ -1,7 +1,7 @@
-import {cacheTypeNames, type FlashAttention, type GpuChoice, type WantedSettings} from '../engine/types.js';
+import {cacheTypeNames, type FlashAttention, type GpuChoice, type SplitMode, splitModes, type WantedSettings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
 import type {Budgets} from '../planner/machine.js';
-import {number, oneOf, overrides, sizes, text} from './flag-values.js';
+import {devices, number, oneOf, overrides, shares, sizes, text} from './flag-values.js';
 import {type FlagName, flags, type GivenFlags, UsageError} from './flags.js';
 
 const gpuChoices: readonly GpuChoice[] = ['auto', 'cuda', 'vulkan', 'metal', 'off'];
@@ -47,6 +47,12 @@ const gpuLayers = (given: GivenFlags): number | 'auto' => {
 	if (value === undefined || value === 'auto') return 'auto';
 	if (value === 'all') return allLayers;
 	return number(given, 'gpu-layers', {least: 0, whole: true}) ?? 'auto';
+};
+
+const splitMode = (given: GivenFlags): SplitMode | undefined => {
+	const value = text(given, 'split-mode')?.toLowerCase();
+	if (value === 'row' || value === 'tensor') throw new UsageError(`--split-mode ${value}: none of the backends here can do that.`);
+	return oneOf(given, 'split-mode', splitModes);
 };
 
 const mostOf = (name: string, sizes: readonly Size[], most: number): readonly Size[] => {
@@ -114,12 +120,16 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 	return {
 		command,
 		model,
-		gpu: oneOf(given, 'gpu', gpuChoices) ?? 'auto',
+		gpu: given.device === 'none' ? 'off' : (oneOf(given, 'gpu', gpuChoices) ?? 'auto'),
 		wanted: {
 			gpuLayers: gpuLayers(given),
 			cpuExpertLayers: given['cpu-moe'] ? allLayers : (number(given, 'n-cpu-moe', {least: 0, whole: true}) ?? 'auto'),
 			overrideTensor: overrides(given),
 			kvOffload: given['no-kv-offload'] ? false : undefined,
+			device: devices(given),
+			splitMode: splitMode(given),
+			mainGpu: number(given, 'main-gpu', {least: 0, most: 15, whole: true}),
+			tensorSplit: shares(given),
 			mmap: given['no-mmap'] !== true,
 			mlock: given.mlock === true,
 			contextSize:

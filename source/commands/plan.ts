@@ -1,5 +1,6 @@
 import type {Writable} from 'node:stream';
 import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
+import {isDeviceChoice} from '../engine/gpu-devices.js';
 import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {GgufTensor} from '../models/gguf-header.js';
 import type {RamAndSwap} from '../monitor/ram-and-swap.js';
@@ -67,6 +68,7 @@ const askFor = async ({ask, device, settings, model: {facts, tensors}}: Scene, t
 	const about = {weights: facts.weights, layers: facts.layers, tensors};
 	const most = mostCpuExperts(facts.weights.sizes);
 	if (!target.hasOtherCard) return {ask, mostCpuExperts: canPlaceExperts(device) ? most : 0};
+	if (isDeviceChoice(settings)) throw new EngineError('unsupported', 'Devices can be chosen among the GPUs at hand only.');
 	const canAsk = device.backend !== 'cpu' && (most === 0 || canPlaceExperts(device));
 	if (canAsk && (await takesAll(ask, settings, about))) return {ask, mostCpuExperts: most};
 	if (settings.overrideTensor === undefined) return {ask: elsewhere(ask, about), mostCpuExperts: most};
@@ -136,7 +138,7 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 
 const readTargets = async (options: Wishes, facts: ModelFacts, device: Device, outside: PlanOutside): Promise<readonly Target[]> => {
 	const [memory, ramAndSwap, processMemory, speeds] = await Promise.all([
-		outside.engine.memory(),
+		outside.engine.memory({settings: options.wanted}),
 		outside.ramAndSwap(),
 		outside.processMemory(),
 		outside.speeds(facts, device),

@@ -13,6 +13,7 @@ import {
 import {wantedContext} from '../planner/settings.js';
 import {deviceMemoryOf} from './device-memory.js';
 import {EngineError} from './engine-errors.js';
+import {chosenMemory, type DeviceChoice, isDeviceChoice} from './gpu-devices.js';
 import {answer, replay, type Talk} from './llama-answer.js';
 import {createChatFormats} from './llama-chat-format.js';
 import {createDryRuns} from './llama-dry-run.js';
@@ -39,7 +40,12 @@ export const createLlamaEngine = (): Engine => {
 	let sequence: LlamaContextSequence | undefined;
 	let session: LlamaChatSession | undefined;
 	let history: ChatHistoryItem[] = [];
-	const placed = createPlacing(() => hooks);
+	/** More than one llama.cpp may be loaded: where one has no device that works, node-llama-cpp tries the next. */
+	const gpuDevices = () => {
+		const prefix = String(llama?.gpu);
+		return hooks.native?.devices().filter(({name}) => name.toLowerCase().startsWith(prefix)) ?? [];
+	};
+	const placed = createPlacing(() => hooks, gpuDevices);
 	const chatFormatOf = createChatFormats();
 	const dryRuns = createDryRuns(log, placed);
 
@@ -60,11 +66,14 @@ export const createLlamaEngine = (): Engine => {
 		return new EngineError('failed', what, {why: said || (error instanceof Error ? error.message : String(error)), cause: error});
 	};
 
-	const memory = async (): Promise<EngineMemory> => {
+	const memory = async ({settings = placed.last()}: {readonly settings?: DeviceChoice} = {}): Promise<EngineMemory> => {
 		const running = must(llama, 'engine');
 		const [own, vram] = await Promise.all([running.getLlamaMemoryUsage(), running.getVramState()]);
 		return {
-			vram: deviceMemoryOf(vram, await running.getGpuDeviceNames()),
+			vram:
+				hooks.native && isDeviceChoice(settings)
+					? chosenMemory(settings, gpuDevices())
+					: deviceMemoryOf(vram, await running.getGpuDeviceNames()),
 			ownVramBytes: own.gpuVram,
 			ownRamBytes: own.cpuRam,
 		};

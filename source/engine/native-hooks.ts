@@ -2,13 +2,26 @@ import {createRequire} from 'node:module';
 import os from 'node:os';
 import process from 'node:process';
 import {EngineError} from './engine-errors.js';
+import {chosenDevices, type DeviceChoice, type GpuDevice, isDeviceChoice, sharesOf} from './gpu-devices.js';
 import {isTensorPattern} from './tensor-pattern.js';
 import type {WantedSettings} from './types.js';
 
 /** What `native/hooks.cpp` exports. */
 type NativeModule = {
-	/** Tensors whose names match one of the patterns stay on the CPU, and the KV cache does, in models and contexts that are made from now on. */
-	place(cpuTensors: readonly string[], keyValueOnCpu: boolean): void;
+	/**
+	Of models and contexts that are made from now on: tensors whose names match one of the patterns stay on the CPU, and the KV cache does; layers go to these devices
+	(none: all), in these shares (none: by free memory), or (split mode 0) to the main one only.
+	*/
+	place(
+		cpuTensors: readonly string[],
+		keyValueOnCpu: boolean,
+		devices: readonly string[],
+		tensorSplit: readonly number[],
+		splitMode: number,
+		mainGpu: number,
+	): void;
+	/** Of every backend that is loaded, in llama.cpp's order. */
+	devices(): readonly GpuDevice[];
 	/** Why llama.cpp, as it is loaded now, cannot be changed; empty: it can. */
 	verify(): string;
 };
@@ -42,8 +55,8 @@ export const verifyNativeHooks = (hooks: NativeHooks): NativeHooks => {
 const expertTensors = (layers: number): string =>
 	`^blk\\.(${Array.from({length: layers}, (_, layer) => layer).join('|')})\\.ffn_(up|down|gate|gate_up)_(ch|)exps`;
 
-/** Where tensors go that do not go with their layer. */
-export type Placement = Pick<WantedSettings, 'cpuExpertLayers' | 'overrideTensor' | 'kvOffload'>;
+/** Which devices layers go to, and where tensors go that do not go with their layer. */
+export type Placement = DeviceChoice & Pick<WantedSettings, 'cpuExpertLayers' | 'overrideTensor' | 'kvOffload'>;
 
 const cpuTensorsOf = ({cpuExpertLayers, overrideTensor}: Placement): readonly string[] => [
 	...(overrideTensor?.split(',') ?? []).map(override => override.replace(/=CPU$/, '')),
@@ -51,39 +64,55 @@ const cpuTensorsOf = ({cpuExpertLayers, overrideTensor}: Placement): readonly st
 	...(cpuExpertLayers !== 'auto' && cpuExpertLayers > 0 ? [expertTensors(cpuExpertLayers)] : []),
 ];
 
+const wordsFor = (placement: Placement) =>
+	[
+		cpuTensorsOf(placement),
+		placement.kvOffload === false,
+		placement.device?.split(',') ?? [],
+		sharesOf(placement),
+		placement.splitMode === 'none' ? 0 : 1,
+		placement.mainGpu ?? 0,
+	] as const satisfies Parameters<NativeModule['place']>;
+
 /** Equal for the same placement. */
-export const placementKey = (placement: Placement): string => JSON.stringify([cpuTensorsOf(placement), placement.kvOffload === false]);
+export const placementKey = (placement: Placement): string => JSON.stringify(wordsFor(placement));
 
 /**
 Runs work under a placement, which holds for all that llama.cpp makes in this process: work under another one waits until the last has ended.
 */
-export const createPlacing = (hooks: () => NativeHooks) => {
-	let group: {readonly key: string; readonly ready: Promise<void>; ended: Promise<unknown>} = {
-		key: placementKey({cpuExpertLayers: 0}),
+export const createPlacing = (hooks: () => NativeHooks, gpuDevices: () => readonly GpuDevice[]) => {
+	const none: Placement = {cpuExpertLayers: 0};
+	let group: {readonly placement: Placement; readonly key: string; readonly ready: Promise<void>; ended: Promise<unknown>} = {
+		placement: none,
+		key: placementKey(none),
 		ready: Promise.resolve(),
 		ended: Promise.resolve(),
 	};
-	return async <T>(placement: Placement, work: () => Promise<T>): Promise<T> => {
-		const [tensors, isCacheOnCpu] = [cpuTensorsOf(placement), placement.kvOffload === false];
+	const placed = async <T>(placement: Placement, work: () => Promise<T>): Promise<T> => {
+		const key = placementKey(placement);
 		const {native, off} = hooks();
-		if (off !== undefined && (tensors.length > 0 || isCacheOnCpu)) {
-			throw new EngineError('unsupported', 'Experts, tensors and the KV cache cannot be placed here.', {
+		if (off !== undefined && key !== placementKey(none)) {
+			throw new EngineError('unsupported', 'Devices, experts, tensors and the KV cache cannot be placed here.', {
 				why: `The native hooks are off: ${off}.`,
 			});
 		}
 
+		const words = wordsFor(placement);
+		const [tensors] = words;
 		const wrong = tensors.find(tensor => !isTensorPattern(tensor));
 		if (wrong !== undefined) throw new EngineError('unsupported', `"${wrong}" is not a pattern for the names of tensors.`);
-		const key = placementKey(placement);
+		if (isDeviceChoice(placement)) chosenDevices(placement, gpuDevices());
 		if (key !== group.key) {
-			const ready = group.ended.then(() => native?.place(tensors, isCacheOnCpu));
-			group = {key, ready, ended: ready};
+			const ready = group.ended.then(() => native?.place(...words));
+			group = {placement, key, ready, ended: ready};
 		}
 
 		const done = group.ready.then(work);
 		group.ended = Promise.allSettled([group.ended, done]);
 		return done;
 	};
+	/** The last placement that was asked for. */
+	return Object.assign(placed, {last: () => group.placement});
 };
 
 export type Placing = ReturnType<typeof createPlacing>;

@@ -111,7 +111,7 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 			request = asked;
 			return device;
 		},
-		memory: async () => (await running()).memory(),
+		memory: async asked => (await running()).memory(asked),
 		dryRun: async asked => (await running()).dryRun(asked),
 		async capVram(asked) {
 			await (await running()).capVram(asked);

@@ -9,6 +9,9 @@ export type GpuChoice = 'auto' | 'cuda' | 'vulkan' | 'metal' | 'off';
 export type Backend = 'cuda' | 'vulkan' | 'metal' | 'cpu';
 export const cacheTypeNames = ['f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1', 'q4_0', 'iq4_nl'] as const;
 export type CacheType = (typeof cacheTypeNames)[number];
+/** The split modes that a backend here has: rows can be split by none of CUDA, Vulkan and Metal in llama.cpp v0.5.0. */
+export const splitModes = ['none', 'layer'] as const;
+export type SplitMode = (typeof splitModes)[number];
 export type FlashAttention = 'auto' | 'on' | 'off';
 
 /** Settings in llama.cpp's words, all resolved: no "auto" but where llama.cpp itself knows one. */
@@ -33,6 +36,14 @@ export type Settings = {
 	readonly overrideTensor?: string | undefined;
 	/** false: the KV cache stays in RAM, and attention is computed there (`--no-kv-offload`). */
 	readonly kvOffload?: boolean | undefined;
+	/** `CUDA0,CUDA1`: the devices that layers go to (`--device`); undefined: all. */
+	readonly device?: string | undefined;
+	/** `none`: all layers go to one device (`--split-mode`); undefined: `layer`. */
+	readonly splitMode?: SplitMode | undefined;
+	/** The device of `none`, counted from 0 (`--main-gpu`). */
+	readonly mainGpu?: number | undefined;
+	/** `3,1`: each device's share of the layers (`--tensor-split`); undefined: as much as is free on each. */
+	readonly tensorSplit?: string | undefined;
 };
 
 /** What the engine is asked for: `auto` lets it choose; the answer says what it chose. The planner settles layers and context before. */
@@ -181,7 +192,8 @@ export type Engine = {
 	): Promise<Answer>;
 	/** Evaluates `promptTokens` at once and `generatedTokens` one after the other, none of which mean anything, in an empty context and without sampling. The conversation's evaluated state is gone afterwards. */
 	measure(request: {readonly promptTokens: number; readonly generatedTokens: number}, call?: Call<Progress>): Promise<Measured>;
-	memory(): Promise<EngineMemory>;
+	/** The VRAM of the devices that `settings` choose; without them: of those that the settings chose that were asked about last. */
+	memory(request?: {readonly settings?: WantedSettings}): Promise<EngineMemory>;
 	/** Asks llama.cpp what settings would take. Costs some 0.2 s for a layer count that was not asked about lately, 0.03 s for a context. */
 	dryRun(request: {readonly path: string; readonly settings: Settings}): Promise<DryRun>;
 	/** The most VRAM that llama.cpp may take from now on; undefined: what there is. */

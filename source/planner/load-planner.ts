@@ -31,8 +31,8 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 	const dryRun = createDryRun((path, settings) => engine.dryRun({path, settings}), askCarefully);
 	let calibrations: CalibrationStore | undefined;
 
-	const readMachine = async (): Promise<Machine> => {
-		const [read, processMemory, memory] = await Promise.all([probes.ramAndSwap(), probes.processMemory(), engine.memory()]);
+	const readMachine = async (settings?: WantedSettings): Promise<Machine> => {
+		const [read, processMemory, memory] = await Promise.all([probes.ramAndSwap(), probes.processMemory(), engine.memory({settings})]);
 		return machineOf({ram: read?.ram, swap: read?.swap, processMemory, vram: vramOf(driver.counted(memory))}, budgets());
 	};
 
@@ -69,10 +69,11 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 		): Promise<Settled> {
 			await begin(device);
 			driver.unloaded(await engine.memory());
-			const machine = await readMachine();
+			const about = {model, driverBytes: driver.bytes(), dryRun: (tried: Settings) => dryRun(model, tried)};
+			const wanted = await keptOr(kept, asked, {...about, readMachine});
+			const machine = await readMachine(wanted);
 			await capVram(machine);
-			const scene = {model, machine, driverBytes: driver.bytes(), dryRun: (tried: Settings) => dryRun(model, tried)};
-			const wanted = await keptOr(kept, asked, scene);
+			const scene = {...about, machine};
 			await vet(model, wanted, askCarefully);
 			return settle(wanted, {
 				...scene,
@@ -84,7 +85,7 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 		},
 		/** Whether there is room in the VRAM as it is now; what we hold of it counts as free. */
 		async fits(model: ModelFacts, settings: Settings): Promise<boolean> {
-			const machine = await readMachine();
+			const machine = await readMachine(settings);
 			const said = await dryRun(model, settings);
 			const planned = planOf({settings, dryRun: said, weights: model.weights, machine, speeds: undefined, driverBytes: driver.bytes()});
 			return isFine(planned, machine);
@@ -93,7 +94,7 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 		async check(model: ModelFacts, settings: Settings, planFor: (model: ModelFacts, settings: Settings) => Promise<Plan>): Promise<void> {
 			await vet(model, settings, askCarefully);
 			const planned = await planFor(model, settings);
-			const machine = await readMachine();
+			const machine = await readMachine(settings);
 			checkBudgets(planned, machine);
 			checkMlock(settings, planned.breakdown.ram.weights, await mlockLimitBytes());
 			await capVram(machine);

@@ -1,4 +1,4 @@
-import {cacheTypeNames, type ModelFacts, type Settings} from '../engine/types.js';
+import {cacheTypeNames, type ModelFacts, type Settings, splitModes} from '../engine/types.js';
 import {isRecord, positive} from '../lib/json-values.js';
 import type {CalibrationFile} from './calibration-store.js';
 import {isSameSettings} from './settings.js';
@@ -35,7 +35,9 @@ const isSettings = (value: unknown): value is Settings =>
 	[value.cacheTypeK, value.cacheTypeV].every(isCacheType) &&
 	['auto', 'on', 'off'].some(choice => choice === value.flashAttention) &&
 	[value.mmap, value.mlock, value.kvOffload ?? true].every(choice => typeof choice === 'boolean') &&
-	typeof (value.overrideTensor ?? '') === 'string';
+	[value.overrideTensor ?? '', value.device ?? '', value.tensorSplit ?? ''].every(words => typeof words === 'string') &&
+	splitModes.some(mode => mode === (value.splitMode ?? 'layer')) &&
+	isCount(value.mainGpu ?? 0);
 
 const toMeasurement = (value: unknown): readonly Measurement[] => {
 	if (!isRecord(value) || !isSettings(value.settings)) return [];

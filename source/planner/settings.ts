@@ -1,3 +1,4 @@
+import type {DeviceChoice} from '../engine/gpu-devices.js';
 import {
 	type CacheType,
 	cacheTypeNames,
@@ -13,7 +14,17 @@ import {mostCpuExperts} from './placement.js';
 export type ReloadStep = 'nothing' | 'context' | 'model';
 
 /** What decides where the weights are. */
-const placement = ['gpuLayers', 'cpuExpertLayers', 'overrideTensor', 'mmap', 'mlock'] as const;
+const placement = [
+	'gpuLayers',
+	'cpuExpertLayers',
+	'overrideTensor',
+	'device',
+	'splitMode',
+	'mainGpu',
+	'tensorSplit',
+	'mmap',
+	'mlock',
+] as const;
 
 export const needsReload = (loaded: WantedSettings, wanted: WantedSettings): boolean => placement.some(key => loaded[key] !== wanted[key]);
 
@@ -46,7 +57,7 @@ export const limitsOf = (model: ModelFacts, device: Device, threads: number): Li
 });
 
 /** What can be moved; the others are set on the command line. */
-export type SettingName = Exclude<keyof Settings, 'overrideTensor' | 'kvOffload'>;
+export type SettingName = Exclude<keyof Settings, 'overrideTensor' | 'kvOffload' | keyof DeviceChoice>;
 
 /** In the order of the tuner's lines. */
 export const settingNames: readonly SettingName[] = [

@@ -18,6 +18,10 @@ test('what is not the default is said', () => {
 	expect(command({gpuLayers: 0}, {gpu: 'off'})).toContain(' --device none ');
 	expect(command({cpuExpertLayers: 30})).toContain(' --gpu-layers 12 --n-cpu-moe 30 ');
 	expect(command({overrideTensor: 'a|b=CPU', kvOffload: false})).toContain(" --override-tensor 'a|b=CPU' --no-kv-offload ");
+	expect(command({device: 'CUDA1,CUDA0', splitMode: 'none', mainGpu: 1})).toContain(
+		' --device CUDA1,CUDA0 --split-mode none --main-gpu 1 ',
+	);
+	expect(command({tensorSplit: '3,1'})).toContain(' --tensor-split 3,1 ');
 	expect(command({mmap: false})).toMatch(/ --load-mode none$/);
 	expect(command({mmap: false, mlock: true})).toMatch(/ --load-mode mlock$/);
 	expect(command({mlock: true})).toMatch(/ --load-mode mmap\+mlock$/);

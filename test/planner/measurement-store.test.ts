@@ -1,4 +1,5 @@
 import {expect, test} from 'vitest';
+import type {Settings} from '../../source/engine/types.js';
 import {createMeasurementStore} from '../../source/planner/measurement-store.js';
 import {baseSettings} from '../support/fake-engine.js';
 import {createFakeFile} from '../support/fake-file.js';
@@ -25,9 +26,10 @@ test('what was measured comes back, the same settings once, each speed from when
 
 test('kept settings stay when something is measured', async () => {
 	const store = createMeasurementStore(createFakeFile(), 'here');
-	await store.keep(model, more);
+	const kept: Settings = {...more, device: 'CUDA1,CUDA0', splitMode: 'none', mainGpu: 1, tensorSplit: '3,1'};
+	await store.keep(model, kept);
 	await store.add(model, {settings: baseSettings, tokensPerSecond: 1});
-	expect(await store.read(model)).toMatchObject({kept: more, measured: [{tokensPerSecond: 1}]});
+	expect(await store.read(model)).toMatchObject({kept, measured: [{tokensPerSecond: 1}]});
 });
 
 test('another machine, another file and another size know nothing of it', async () => {
@@ -50,6 +52,7 @@ test.each([
 	['no machines', JSON.stringify({version: 1})],
 	['a list of models', JSON.stringify({version: 1, machines: {here: []}})],
 	['text instead of a model', saved('x')],
+	['devices that cannot be', saved({kept: {...more, splitMode: 'row'}, measured: [{settings: {...more, tensorSplit: 3}}, 5]})],
 	['settings that cannot be', saved({kept: {...more, gpuLayers: -1}, measured: [{settings: {...more, cacheTypeK: 'q9'}}, 5]})],
 ])('%s: nothing is known, and new things can be kept', async (_what, text) => {
 	const store = createMeasurementStore(createFakeFile(text), 'here');

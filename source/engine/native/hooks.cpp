@@ -1,5 +1,5 @@
 /*
-What llama.cpp can do and node-llama-cpp does not ask it for: a thread pool that stays, and tensors and KV cache where the user wants them.
+What llama.cpp can do and node-llama-cpp does not ask it for: a thread pool that stays, and tensors, KV cache and layers on the devices that the user wants.
 
 This module is loaded with RTLD_GLOBAL before node-llama-cpp's. ELF looks symbols up in global scope first, so that the calls of node-llama-cpp to the functions
 defined here (at the end of the file) come here and go on to the real ones, found with dlsym in the library of the caller.
@@ -15,6 +15,7 @@ and that is written only where `distrustOf` has found the layout that is declare
 #include <map>
 #include <mutex>
 #include <node_api.h>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct TensorOverride {
 };
 
 struct ModelParams {
-	void *devices;
+	void *const *devices;
 	const TensorOverride *tensorOverrides;
 	int32_t gpuLayers, splitMode, loadMode, lazyMode, mainGpu;
 	const float *tensorSplit;
@@ -72,6 +73,14 @@ struct Llama {
 	void (*freeContext)(void *context);
 	void (*attachPool)(void *context, void *pool, void *batchPool);
 	void (*poolDefaults)(ThreadPoolParams *, int threads);
+	size_t (*mostDevices)();
+	size_t (*countDevices)();
+	void *(*deviceAt)(size_t index);
+	void *(*deviceByName)(const char *name);
+	const char *(*deviceName)(void *device);
+	const char *(*deviceDescription)(void *device);
+	int32_t (*deviceType)(void *device);
+	void (*deviceMemory)(void *device, size_t *free, size_t *total);
 	void *(*newPool)(ThreadPoolParams *);
 	void (*freePool)(void *pool);
 	void *cpuBuffers;
@@ -89,14 +98,24 @@ struct Pools {
 struct Placement {
 	std::vector<std::string> cpuTensors;
 	bool keyValueOnCpu = false;
+	/** Empty: those that llama.cpp chooses. */
+	std::vector<std::string> devices;
+	/** In the order of the devices; empty: by their free memory. */
+	std::vector<float> tensorSplit;
+	/** `llama_split_mode` */
+	int32_t splitMode = 1, mainGpu = 0;
 };
+
+enum DeviceType { gpuDevice = 1, integratedDevice = 2 };
 
 // Never destroyed: other threads may still be in llama.cpp when the process ends.
 std::mutex &mutex = *new std::mutex;
 auto &llamas = *new std::map<void *, Llama>;
 auto &poolsOfContexts = *new std::map<void *, Pools>;
 auto &placement = *new Placement;
-/** Models hold on to them. */
+/** Models hold on to these. */
+auto &deviceLists = *new std::set<std::vector<void *>>;
+auto &tensorSplits = *new std::set<std::vector<float>>;
 auto &overrides = *new std::map<std::pair<void *, std::vector<std::string>>, std::vector<TensorOverride>>;
 
 template <typename Params> bool isAsDeclared(Defaults defaults, const Params &expected) {
@@ -165,6 +184,10 @@ Llama connect(void *library) {
 		find(library, "llama_n_threads", llama.threads) & find(library, "llama_set_n_threads", llama.setThreads) &
 		find(library, "llama_free", llama.freeContext) & find(library, "llama_attach_threadpool", llama.attachPool) &
 		find(library, "ggml_threadpool_params_init", llama.poolDefaults) & find(library, "ggml_backend_cpu_buffer_type", cpuBuffers) &
+		find(library, "llama_max_devices", llama.mostDevices) & find(library, "ggml_backend_dev_count", llama.countDevices) &
+		find(library, "ggml_backend_dev_get", llama.deviceAt) & find(library, "ggml_backend_dev_by_name", llama.deviceByName) &
+		find(library, "ggml_backend_dev_name", llama.deviceName) & find(library, "ggml_backend_dev_description", llama.deviceDescription) &
+		find(library, "ggml_backend_dev_type", llama.deviceType) & find(library, "ggml_backend_dev_memory", llama.deviceMemory) &
 		find(library, "llama_version", version);
 	if (!isComplete) llama.distrust = "llama.cpp lacks a function that the native hooks need";
 	else if (std::strcmp(version(), knownRelease) != 0) llama.distrust = std::string("the native hooks do not know llama.cpp ") + version();
@@ -237,6 +260,27 @@ const std::vector<TensorOverride> &overridesFor(const Llama &llama, const std::v
 	return at->second;
 }
 
+/** What they point to ends with a null; llama.cpp takes all of the devices where one is not there. */
+void *const *devicesOf(const Llama &llama) {
+	if (placement.devices.empty()) return nullptr;
+	std::vector<void *> devices;
+	for (const std::string &name : placement.devices) {
+		void *device = llama.deviceByName(name.c_str());
+		if (!device) return nullptr;
+		devices.push_back(device);
+	}
+
+	devices.push_back(nullptr);
+	return deviceLists.insert(devices).first->data();
+}
+
+const float *tensorSplitOf(const Llama &llama) {
+	if (placement.tensorSplit.empty()) return nullptr;
+	std::vector<float> shares = placement.tensorSplit;
+	shares.resize(llama.mostDevices());
+	return tensorSplits.insert(shares).first->data();
+}
+
 std::string stringOf(napi_env env, napi_value value) {
 	size_t length = 0;
 	napi_get_value_string_utf8(env, value, nullptr, 0, &length);
@@ -246,21 +290,35 @@ std::string stringOf(napi_env env, napi_value value) {
 	return text;
 }
 
-/** `place(cpuTensors: string[], keyValueOnCpu: boolean)`: for the models and contexts that are made from now on. llama.cpp reads the patterns with `std::regex`. */
+template <typename Read> void forEach(napi_env env, napi_value array, Read read) {
+	uint32_t length = 0;
+	napi_get_array_length(env, array, &length);
+	for (uint32_t index = 0; index < length; index++) {
+		napi_value element;
+		napi_get_element(env, array, index, &element);
+		read(element);
+	}
+}
+
+/**
+`place(cpuTensors: string[], keyValueOnCpu: boolean, devices: string[], tensorSplit: number[], splitMode: number, mainGpu: number)`: for the models and contexts that
+are made from now on. llama.cpp reads the patterns with `std::regex`.
+*/
 napi_value place(napi_env env, napi_callback_info info) {
-	napi_value arguments[2];
-	size_t count = 2;
+	napi_value arguments[6];
+	size_t count = 6;
 	napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
 	Placement next;
-	uint32_t length = 0;
-	napi_get_array_length(env, arguments[0], &length);
-	for (uint32_t index = 0; index < length; index++) {
-		napi_value pattern;
-		napi_get_element(env, arguments[0], index, &pattern);
-		next.cpuTensors.push_back(stringOf(env, pattern));
-	}
-
+	forEach(env, arguments[0], [&](napi_value pattern) { next.cpuTensors.push_back(stringOf(env, pattern)); });
 	napi_get_value_bool(env, arguments[1], &next.keyValueOnCpu);
+	forEach(env, arguments[2], [&](napi_value name) { next.devices.push_back(stringOf(env, name)); });
+	forEach(env, arguments[3], [&](napi_value share) {
+		double value = 0;
+		napi_get_value_double(env, share, &value);
+		next.tensorSplit.push_back(static_cast<float>(value));
+	});
+	napi_get_value_int32(env, arguments[4], &next.splitMode);
+	napi_get_value_int32(env, arguments[5], &next.mainGpu);
 	std::lock_guard<std::mutex> lock(mutex);
 	placement = std::move(next);
 	return nullptr;
@@ -274,20 +332,75 @@ int collectModules(dl_phdr_info *info, size_t, void *data) {
 	return 0;
 }
 
-/** `verify(): string`: why llama.cpp, as it is loaded now, cannot be changed; empty: it can. */
-napi_value verify(napi_env env, napi_callback_info) {
+/** Every llama.cpp that is loaded now. */
+std::vector<Llama *> loadedLlamas() {
 	std::vector<std::string> paths;
 	dl_iterate_phdr(collectModules, &paths);
-	std::string distrust = paths.empty() ? "llama.cpp is not where the native hooks look for it" : "";
+	std::vector<Llama *> found;
 	for (const std::string &path : paths) {
 		void *library = dlopen(path.c_str(), RTLD_LAZY | RTLD_NOLOAD);
 		void *entry = library ? dlsym(library, "napi_register_module_v1") : nullptr;
-		if (entry && distrust.empty()) distrust = llamaOf(entry).distrust;
+		if (entry) found.push_back(&llamaOf(entry));
+	}
+
+	return found;
+}
+
+/** `verify(): string`: why llama.cpp, as it is loaded now, cannot be changed; empty: it can. */
+napi_value verify(napi_env env, napi_callback_info) {
+	const std::vector<Llama *> found = loadedLlamas();
+	std::string distrust = found.empty() ? "llama.cpp is not where the native hooks look for it" : "";
+	for (const Llama *llama : found) {
+		if (distrust.empty()) distrust = llama->distrust;
 	}
 
 	napi_value result;
 	napi_create_string_utf8(env, distrust.c_str(), distrust.size(), &result);
 	return result;
+}
+
+void set(napi_env env, napi_value object, const char *name, const char *text) {
+	napi_value value;
+	napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
+	napi_set_named_property(env, object, name, value);
+}
+
+void set(napi_env env, napi_value object, const char *name, size_t number) {
+	napi_value value;
+	napi_create_double(env, static_cast<double>(number), &value);
+	napi_set_named_property(env, object, name, value);
+}
+
+void set(napi_env env, napi_value object, const char *name, bool truth) {
+	napi_value value;
+	napi_get_boolean(env, truth, &value);
+	napi_set_named_property(env, object, name, value);
+}
+
+/** `devices()`: what layers can go to, in llama.cpp's order: `{name, description, isIntegrated, totalBytes, freeBytes}[]`. */
+napi_value devices(napi_env env, napi_callback_info) {
+	napi_value list;
+	napi_create_array(env, &list);
+	uint32_t length = 0;
+	for (const Llama *llama : loadedLlamas()) {
+		for (size_t index = 0; llama->distrust.empty() && index < llama->countDevices(); index++) {
+			void *device = llama->deviceAt(index);
+			const int32_t type = llama->deviceType(device);
+			if (type != gpuDevice && type != integratedDevice) continue;
+			size_t freeBytes = 0, totalBytes = 0;
+			llama->deviceMemory(device, &freeBytes, &totalBytes);
+			napi_value object;
+			napi_create_object(env, &object);
+			set(env, object, "name", llama->deviceName(device));
+			set(env, object, "description", llama->deviceDescription(device));
+			set(env, object, "isIntegrated", type == integratedDevice);
+			set(env, object, "totalBytes", totalBytes);
+			set(env, object, "freeBytes", freeBytes);
+			napi_set_element(env, list, length++, object);
+		}
+	}
+
+	return list;
 }
 
 } // namespace
@@ -298,8 +411,13 @@ TAKES_OVER void *llama_model_default_params(void *result) {
 	Llama &llama = llamaOf(__builtin_return_address(0));
 	llama.modelDefaults(result);
 	std::lock_guard<std::mutex> lock(mutex);
-	if (llama.distrust.empty() && !placement.cpuTensors.empty())
-		static_cast<ModelParams *>(result)->tensorOverrides = overridesFor(llama, placement.cpuTensors).data();
+	if (!llama.distrust.empty()) return result;
+	ModelParams &params = *static_cast<ModelParams *>(result);
+	if (!placement.cpuTensors.empty()) params.tensorOverrides = overridesFor(llama, placement.cpuTensors).data();
+	params.devices = devicesOf(llama);
+	params.tensorSplit = tensorSplitOf(llama);
+	params.splitMode = placement.splitMode;
+	params.mainGpu = placement.mainGpu;
 	return result;
 }
 
@@ -346,7 +464,8 @@ NAPI_MODULE_INIT() {
 	const napi_property_descriptor functions[] = {
 		{"place", nullptr, place, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 		{"verify", nullptr, verify, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+		{"devices", nullptr, devices, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 	};
-	napi_define_properties(env, exports, 2, functions);
+	napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
 	return exports;
 }
