@@ -109,8 +109,8 @@ export const createPlanner = ({
 			return settings;
 		},
 		fits: settings => loads.fits(model, settings),
-		async loaded() {
-			for (const breach of await loads.loaded()) say(breach);
+		async loaded(settings) {
+			for (const breach of await loads.loaded(model, settings)) say(breach);
 		},
 		async answered(answer, settings) {
 			await loads.answered();

@@ -135,7 +135,9 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	const begin = async () => keeper.begin(await loads.begin(await engine.start()));
 
 	const afterLoad = async () => {
-		const breaches = await loads.loaded().catch(() => []);
+		const {model, applied} = engine.get();
+		if (!model || !applied) return;
+		const breaches = await loads.loaded(model, applied).catch(() => []);
 		learner.forgetReads();
 		plan.refresh();
 		for (const breach of breaches) chat.note(breach, 'warning');

@@ -18,7 +18,7 @@ export type Planner = {
 	/** Makes numbers of what the user left open, within the budgets; asked once the engine has started. */
 	readonly settle: (wanted: WantedSettings, device: Device) => Promise<WantedSettings>;
 	/** Learns from what was really taken, and says what the budgets think of it. */
-	readonly loaded: () => Promise<void>;
+	readonly loaded: (settings: Settings) => Promise<void>;
 	/** Learns how fast this machine is. */
 	readonly answered: (answer: Answer, settings: Settings) => Promise<void>;
 };
@@ -62,7 +62,7 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, s
 			);
 		}
 
-		await planner.loaded();
+		await planner.loaded(loaded.settings);
 		const answer = await engine.answer(options, {
 			signal,
 			onEvent(event) {

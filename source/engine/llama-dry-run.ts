@@ -1,5 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {GgmlType, type GgufFileInfo, GgufInsights, type Llama, readGgufFileInfo} from 'node-llama-cpp';
+import {dryRunKey} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import type {LlamaLog} from './llama-log.js';
 import {flash, ggmlType} from './llama-words.js';
@@ -77,8 +78,8 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 
 	return {
 		ask(llama: Llama, path: string, settings: Settings): Promise<DryRun> {
-			const {threads: _, ...rest} = settings;
-			const key = JSON.stringify([path, rest]);
+			// Of what it has answered already llama.cpp writes no more in its log.
+			const key = `${dryRunKey(settings)} ${path}`;
 			const earlier = known.get(key);
 			if (earlier) return earlier;
 			// One after the other: each reads what the log says while it runs.

@@ -76,6 +76,7 @@ export const createLlamaEngine = (): Engine => {
 					: deviceMemoryOf(vram, await running.getGpuDeviceNames()),
 			ownVramBytes: own.gpuVram,
 			ownRamBytes: own.cpuRam,
+			ownRamWeightsBytes: model?.memoryUsage.ram,
 		};
 	};
 

@@ -96,6 +96,8 @@ export type EngineMemory = {
 	readonly vram: DeviceMemory | undefined;
 	readonly ownVramBytes: number;
 	readonly ownRamBytes: number;
+	/** The part of it that is weights; where they are mapped, all of the file from the first to the last one that stays on the CPU. */
+	readonly ownRamWeightsBytes?: number | undefined;
 };
 
 /** Bytes on either side; what llama.cpp maps from the file counts as RAM. */

@@ -1,7 +1,17 @@
 import {EngineError} from '../engine/engine-errors.js';
-import type {EngineMemory} from '../engine/types.js';
+import type {DryRun, EngineMemory, Settings} from '../engine/types.js';
 import {memory as bytesText} from '../lib/format.js';
 import type {Machine, Plan} from './types.js';
+
+/**
+What of the RAM was only mapped along: the GPU's layers that lie in the file between layers of the CPU (llama.cpp maps one piece). No token reads them, so the kernel
+takes them back without anybody waiting for it, unless they are locked. `dryRun` is that of the settings.
+*/
+export const mappedAlongBytes = (
+	{ownRamWeightsBytes = 0}: EngineMemory,
+	{mmap, mlock}: Pick<Settings, 'mmap' | 'mlock'>,
+	{exact, weights}: DryRun,
+): number => (mmap && !mlock && exact ? Math.min(Math.max(0, ownRamWeightsBytes - weights.ramBytes), weights.vramBytes) : 0);
 
 /** What was really taken beyond the budgets. `memory` counts what the driver holds for us. */
 export const breachesOf = ({ownVramBytes, ownRamBytes}: EngineMemory, {vram, ram, isUnified}: Machine): readonly string[] => {

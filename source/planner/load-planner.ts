@@ -1,7 +1,7 @@
 import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {Probes} from '../monitor/monitor-store.js';
 import {vramOf} from '../monitor/vram.js';
-import {breachesOf, checkBudgets} from './breach.js';
+import {breachesOf, checkBudgets, mappedAlongBytes} from './breach.js';
 import {type CalibrationFile, type CalibrationStore, calibrationsOf, type MachineParts} from './calibration-store.js';
 import {createDryRun, vet} from './careful.js';
 import {createDriverKeeper} from './driver-keeper.js';
@@ -100,10 +100,14 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 			await capVram(machine);
 		},
 		/** After a load, or a change. Resolves with what is taken beyond the budgets, in words. */
-		async loaded(): Promise<readonly string[]> {
+		async loaded({path}: ModelFacts, settings: Settings): Promise<readonly string[]> {
 			const memory = await engine.memory();
 			await driver.loaded(memory);
-			return breachesOf(driver.counted(memory), await readMachine());
+			const machine = await readMachine();
+			if (machine.vram?.budgetBytes === undefined && machine.ram?.budgetBytes === undefined) return [];
+			// They were loaded, so the engine survives the question.
+			const spare = mappedAlongBytes(memory, settings, await engine.dryRun({path, settings}));
+			return breachesOf(driver.counted({...memory, ownRamBytes: memory.ownRamBytes - spare}), machine);
 		},
 		async answered(): Promise<void> {
 			await driver.answered(await engine.memory());

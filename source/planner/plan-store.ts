@@ -9,7 +9,7 @@ import {createDryRunPace} from './dry-run-pace.js';
 import {type Binding, fitLayers, layersWithQ8Cache} from './fit.js';
 import {type Budgets, machineOf} from './machine.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
-import {canPlaceExperts, isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
+import {canPlaceExperts, dryRunKey, isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 export type PlanState = {
@@ -45,8 +45,6 @@ type Options = {
 /** When the exact answer is there, the settings one step away are asked about, one by one, as long as nothing else is going on. */
 const idleMs = 600;
 
-const keyOf = ({threads: _, ...rest}: Settings): string => JSON.stringify(rest);
-
 /** The settings that the user has moved but not applied, and what they would take. */
 export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, threads, speeds, measured, driverBytes}: Options) => {
 	const store = createStore<PlanState>({
@@ -74,10 +72,10 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 	};
 
 	const ask = async (facts: ModelFacts, settings: Settings): Promise<DryRun> => {
-		const known = dryRuns.get(keyOf(settings));
+		const known = dryRuns.get(dryRunKey(settings));
 		if (known) return known.dryRun;
 		const dryRun = await pace.time(() => askEngine(facts, settings));
-		if (facts === model) dryRuns.set(keyOf(settings), {settings, dryRun});
+		if (facts === model) dryRuns.set(dryRunKey(settings), {settings, dryRun});
 		return dryRun;
 	};
 
@@ -93,7 +91,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 	/** undefined: the engine was not asked yet. */
 	const knownPlan = (facts: ModelFacts, settings: Settings): Plan | undefined => {
-		const known = dryRuns.get(keyOf(settings));
+		const known = dryRuns.get(dryRunKey(settings));
 		return known && planOf({settings, dryRun: known.dryRun, ...basis(facts)});
 	};
 

@@ -31,6 +31,10 @@ export const needsReload = (loaded: WantedSettings, wanted: WantedSettings): boo
 export const isSameSettings = (a: Settings, b: Settings): boolean =>
 	(Object.keys({...a, ...b}) as Array<keyof Settings>).every(name => a[name] === b[name]);
 
+/** The same for settings of which llama.cpp says the same in a dry run. */
+export const dryRunKey = ({threads: _, mlock: __, ...rest}: Settings): string =>
+	JSON.stringify({...rest, batchSize: Math.min(rest.batchSize, rest.contextSize)});
+
 export const stepBetween = (applied: Settings, pending: Settings): ReloadStep => {
 	if (needsReload(applied, pending)) return 'model';
 	return isSameSettings(applied, pending) ? 'nothing' : 'context';

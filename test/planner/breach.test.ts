@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest';
-import {breachesOf, checkBudgets} from '../../source/planner/breach.js';
+import {breachesOf, checkBudgets, mappedAlongBytes} from '../../source/planner/breach.js';
 import {planOf} from '../../source/planner/memory.js';
 import type {Machine} from '../../source/planner/types.js';
 import {baseSettings, gib} from '../support/fake-engine.js';
@@ -43,4 +43,21 @@ test.each<[string, Machine, readonly string[]]>([
 	if (expected.length === 0) expect(check).not.toThrow();
 	else expect(check).toThrowError(expect.objectContaining({code: 'out-of-memory', why: expect.stringContaining('more than the')}));
 	expect(planned(on).verdict === 'does not fit').toBe(expected.length > 0);
+});
+
+test.each([
+	['the layers of the GPU between those of the CPU', 35, {}, 6],
+	['nothing, where the CPU has the first ones', 29, {}, 0],
+	['never more than the GPU has: the rest is a breach', 60, {}, 11],
+	['nothing that is locked', 35, {mlock: true}, 0],
+	['nothing that is copied', 35, {mmap: false}, 0],
+])('mapped along: %s', (_what, weightsGib, other, expectedGib) => {
+	const dryRun = {
+		exact: true,
+		weights: {vramBytes: 11 * gib, ramBytes: 29 * gib},
+		context: {vramBytes: 0, ramBytes: 0},
+		compute: undefined,
+	};
+	expect(mappedAlongBytes({...taken, ownRamWeightsBytes: weightsGib * gib}, {...settings, ...other}, dryRun)).toBe(expectedGib * gib);
+	expect(mappedAlongBytes({...taken, ownRamWeightsBytes: weightsGib * gib}, {...settings, ...other}, {...dryRun, exact: false})).toBe(0);
 });

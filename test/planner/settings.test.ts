@@ -3,6 +3,7 @@ import {describe, expect, test} from 'vitest';
 import {cacheTypeNames, type Settings} from '../../source/engine/types.js';
 import {
 	contextSizes,
+	dryRunKey,
 	limitsOf,
 	type Move,
 	movableNames,
@@ -33,6 +34,15 @@ describe('what a change needs', () => {
 	])('%s', (_what, change, step) => {
 		expect(stepBetween(baseSettings, {...baseSettings, ...change})).toBe(step);
 	});
+});
+
+test.each<[string, Partial<Settings>, Partial<Settings>, boolean]>([
+	['threads and locking', {}, {threads: 8, mlock: true}, true],
+	['batches beyond the context', {contextSize: 512, batchSize: 512}, {contextSize: 512, batchSize: 1024}, true],
+	['batches within it', {}, {batchSize: 256}, false],
+	['weights that are copied', {}, {mmap: false}, false],
+])('dry runs of %s', (_what, a, b, isSame) => {
+	expect(dryRunKey({...baseSettings, ...a}) === dryRunKey({...baseSettings, ...b})).toBe(isSame);
 });
 
 test('what a machine and a model allow', () => {
