@@ -1,5 +1,6 @@
 import {type ChatStore, createChatStore} from './chat/chat-store.js';
 import {createTokenRate, type TokenRate} from './chat/token-rate.js';
+import {switchedOff} from './engine/drafting-words.js';
 import {describeError, describeFailure} from './engine/engine-errors.js';
 import {createEngineStore, type EngineStore, type Outcome} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
@@ -115,12 +116,16 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	const learner = createAnswerLearner({observe: keeper.observe, advise: giveAdvice, diskBytes: ports.diskBytes});
 
 	let hasForgotten = false;
+	let wasOff = false;
 	let learning: Promise<void> = Promise.resolve();
 	const learn = (answer: Answer) => {
 		const {model, applied} = engine.get();
 		if (answer.forgot && !hasForgotten)
 			chat.note('The context is full: the beginning of the conversation is forgotten. A larger context holds more.', 'warning');
 		hasForgotten = answer.forgot;
+		const off = switchedOff(answer.drafting);
+		if (off && !wasOff) chat.note(off);
+		wasOff = off !== undefined;
 		void loads.answered().catch(() => {});
 		if (!model || !applied) return;
 		// Of what it ran with, whatever the tuner shows meanwhile.
@@ -193,6 +198,8 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			for (const limit of limits) chat.note(limit);
 			if (applied) warnAbout(model, applied, options.wanted);
 			warnAboutExperts(model);
+			const {draftingOff} = engine.get();
+			if (draftingOff) chat.note(`Nothing is drafted: ${draftingOff}.`);
 			await afterLoad();
 			return;
 		}

@@ -1,5 +1,6 @@
 import type {Readable, Writable} from 'node:stream';
 import {setTimeout as delay} from 'node:timers/promises';
+import {switchedOff} from '../engine/drafting-words.js';
 import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
 import type {Answer, Device, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
 
@@ -35,12 +36,13 @@ type Outside = {
 const perSecond = (tokens: number, ms: number): number | null => (tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : null);
 
 /** What `--json` prints; scripts rely on it. Milliseconds, tokens per second; `null`: could not be measured. */
-export const toJson = ({text, stopReason, prompt, generation}: Answer, settings: Settings) => ({
+export const toJson = ({text, stopReason, prompt, generation, drafting}: Answer, settings: Settings) => ({
 	schema: 1,
 	text,
 	stopReason,
 	prompt: {...prompt, tokensPerSecond: perSecond(prompt.tokens, prompt.ms)},
 	generation: {...generation, tokensPerSecond: generation.tokensPerSecond ?? null},
+	...(drafting && {drafting: {...drafting, off: drafting.off ?? null}}),
 	settings,
 });
 
@@ -62,6 +64,7 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, s
 			);
 		}
 
+		if (loaded.draftingOff) stderr.write(`vramble: nothing is drafted: ${loaded.draftingOff}.\n`);
 		await planner.loaded(loaded.settings);
 		const answer = await engine.answer(options, {
 			signal,
@@ -73,6 +76,8 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, s
 		});
 		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded.settings))}\n`);
 		else if (!written.endsWith('\n')) stdout.write('\n');
+		const off = switchedOff(answer.drafting);
+		if (off) stderr.write(`vramble: ${off}\n`);
 		await planner.answered(answer, loaded.settings).catch(() => {});
 		return answer.stopReason === 'interrupted' ? 130 : 0;
 	} catch (error) {

@@ -40,6 +40,7 @@ export const flags = [
 	{names: ['flash-attn', 'fa'], value: 'on|off|auto', text: 'flash attention (auto)'},
 	{names: ['no-mmap'], text: 'copy the weights into RAM instead of mapping the file'},
 	{names: ['mlock'], text: 'keep the weights in RAM (needs a large enough ulimit -l)'},
+	{names: ['lookup'], text: 'guess that what stood in the conversation before comes again, and check it (prompt lookup)'},
 	{names: ['vram'], value: 'SIZE', text: 'most VRAM that vramble may take: 11.5G, 11500M, 90%', repeats: true},
 	{names: ['ram'], value: 'SIZE', text: 'the same for RAM'},
 	{names: ['gpu-bandwidth'], value: 'GB/S', text: 'plan: what the memory of another GPU gives, as 360'},

@@ -91,6 +91,7 @@ const besideSettings: readonly FlagName[] = [
 	'top-p',
 	'min-p',
 	'seed',
+	'lookup',
 	'json',
 	'ascii',
 ];
@@ -130,6 +131,7 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 			splitMode: splitMode(given),
 			mainGpu: number(given, 'main-gpu', {least: 0, most: 15, whole: true}),
 			tensorSplit: shares(given),
+			lookup: given.lookup ? true : undefined,
 			mmap: given['no-mmap'] !== true,
 			mlock: given.mlock === true,
 			contextSize:

@@ -1,3 +1,5 @@
+import {reaches} from '../engine/drafting-reach.js';
+import {lookupMatch} from '../engine/lookup.js';
 import type {GpuChoice, Settings, WantedSettings} from '../engine/types.js';
 
 /** As a POSIX shell takes it for one word. */
@@ -31,6 +33,8 @@ export const serverCommand = ({path, settings, threads, gpu}: Chosen): string =>
 		...['--batch-size', batchSize, '--ubatch-size', batchSize],
 		...['--flash-attn', settings.flashAttention],
 		...(threads === 'auto' ? [] : ['--threads', String(threads)]),
+		...(settings.lookup ? ['--spec-type', 'ngram-simple', '--spec-ngram-simple-size-n', String(lookupMatch)] : []),
+		...(settings.lookup ? ['--spec-ngram-simple-size-m', String(reaches.most)] : []),
 		...['--parallel', '1'],
 		...loadMode(settings),
 	];

@@ -7,6 +7,7 @@ import type {
 	AnswerEvent,
 	Call,
 	Device,
+	Drafting,
 	Engine,
 	GpuChoice,
 	Message,
@@ -39,6 +40,10 @@ export type EngineState = {
 	readonly previous: Settings | undefined;
 	/** Tokens. */
 	readonly contextUsed: number;
+	/** Of the answer that is being written, or of the last one; undefined: nothing is guessed, or nothing was written yet. */
+	readonly drafting?: Drafting | undefined;
+	/** Why nothing is guessed although the settings say so. */
+	readonly draftingOff?: string | undefined;
 };
 
 export type Outcome = {readonly ok: true} | {readonly ok: false; readonly failure: Failure};
@@ -117,6 +122,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 	const makeContext = async (settings: WantedSettings, report: Report, signal?: AbortSignal): Promise<Settings> => {
 		report('context');
 		const loaded = await engine.createContext({settings}, {signal});
+		change({drafting: undefined, draftingOff: loaded.draftingOff});
 		return loaded.settings;
 	};
 
@@ -254,12 +260,12 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 						}
 
 						if (event.type === 'processing') change({phase: {name: 'processing', done: event.done, total: event.total}});
-						else if (store.get().phase.name === 'writing') change({contextUsed: event.contextUsed});
-						else change({phase: {name: 'writing'}, contextUsed: event.contextUsed});
+						else if (store.get().phase.name === 'writing') change({contextUsed: event.contextUsed, drafting: event.drafting});
+						else change({phase: {name: 'writing'}, contextUsed: event.contextUsed, drafting: event.drafting});
 						onEvent(event);
 					},
 				});
-				change({contextUsed: result.contextUsed});
+				change({contextUsed: result.contextUsed, drafting: result.drafting});
 				return result;
 			} finally {
 				change({phase: {name: 'ready'}});

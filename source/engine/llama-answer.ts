@@ -1,9 +1,15 @@
 import type {ChatHistoryItem, LlamaChatSession, LlamaContextSequence, LlamaModel, Token} from 'node-llama-cpp';
 import {EngineError} from './engine-errors.js';
+import type {Drafter} from './llama-drafter.js';
 import type {Answer, AnswerEvent, Call, Engine} from './types.js';
 
 /** What a conversation is held with. */
-export type Talk = {readonly model: LlamaModel; readonly sequence: LlamaContextSequence; readonly chat: LlamaChatSession};
+export type Talk = {
+	readonly model: LlamaModel;
+	readonly sequence: LlamaContextSequence;
+	readonly chat: LlamaChatSession;
+	readonly drafter: Drafter | undefined;
+};
 
 type Question = Parameters<Engine['answer']>[0];
 
@@ -37,7 +43,7 @@ export const replay = async (talk: Talk, call: Call<AnswerEvent>): Promise<numbe
 };
 
 export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question, call: Call<AnswerEvent>): Promise<Answer> => {
-	const {chat, sequence: target} = talk;
+	const {chat, sequence: target, drafter} = talk;
 	const {signal, onEvent} = call;
 	const startedAt = performance.now();
 	const before = target.tokenMeter.getState();
@@ -61,6 +67,7 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 
 	const all = tokensOf(talk, [...history, ...asked]);
 	await evaluateMissing(target, all, call);
+	drafter?.beginAnswer();
 	const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
 		...sampling,
 		repeatPenalty: false, // as llama.cpp's default; node-llama-cpp would punish repetition
@@ -70,7 +77,7 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 		onResponseChunk(chunk) {
 			lastTokenAt = performance.now();
 			// Not those of the chunk: tokens that are no whole characters yet, or never become any, are left out of it.
-			tokens = used().usedOutputTokens;
+			tokens = drafter?.tokens() ?? used().usedOutputTokens;
 			if (firstTokenAt === undefined) {
 				firstTokenAt = lastTokenAt;
 				tokensAtFirst = tokens;
@@ -82,6 +89,7 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 				text: chunk.type === 'segment' ? '' : chunk.text,
 				tokens,
 				contextUsed: target.nextTokenIndex,
+				drafting: drafter?.report(),
 			});
 		},
 	});
@@ -98,5 +106,6 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 		},
 		contextUsed: target.nextTokenIndex,
 		forgot: all.length + tokens >= target.contextSize,
+		drafting: drafter?.report(),
 	};
 };

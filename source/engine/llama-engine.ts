@@ -16,11 +16,13 @@ import {EngineError} from './engine-errors.js';
 import {chosenMemory, type DeviceChoice, isDeviceChoice} from './gpu-devices.js';
 import {answer, replay, type Talk} from './llama-answer.js';
 import {createChatFormats} from './llama-chat-format.js';
+import {createDrafter, type Drafter} from './llama-drafter.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
 import {noBackend, startLlama} from './llama-start.js';
 import {flash, ggmlType, must} from './llama-words.js';
+import {lookUp} from './lookup.js';
 import {createPlacing, type NativeHooks} from './native-hooks.js';
 import type {Backend, Engine, EngineMemory, Loaded, Message, WantedSettings} from './types.js';
 
@@ -39,6 +41,7 @@ export const createLlamaEngine = (): Engine => {
 	let context: LlamaContext | undefined;
 	let sequence: LlamaContextSequence | undefined;
 	let session: LlamaChatSession | undefined;
+	let drafter: Drafter | undefined;
 	let history: ChatHistoryItem[] = [];
 	/** More than one llama.cpp may be loaded: where one has no device that works, node-llama-cpp tries the next. */
 	const gpuDevices = () => {
@@ -85,6 +88,7 @@ export const createLlamaEngine = (): Engine => {
 		session?.dispose();
 		session = undefined;
 		sequence = undefined;
+		drafter = undefined;
 		await context?.dispose();
 		context = undefined;
 	};
@@ -95,7 +99,7 @@ export const createLlamaEngine = (): Engine => {
 		model = undefined;
 	};
 
-	const talk = (): Talk => ({model: must(model, 'model'), sequence: must(sequence, 'context'), chat: must(session, 'context')});
+	const talk = (): Talk => ({model: must(model, 'model'), sequence: must(sequence, 'context'), chat: must(session, 'context'), drafter});
 
 	/**
 	Refuses a context that a dry run could not make: node-llama-cpp 3.22.1 keeps the claim of a context that failed on its model once the context is
@@ -178,6 +182,8 @@ export const createLlamaEngine = (): Engine => {
 				context = await placed(settings, create);
 				sequence = context.getSequence();
 				session = new LlamaChatSession({contextSequence: sequence, chatWrapper: chatFormatOf(loaded)});
+				if (settings.lookup && !sequence.needsCheckpoints) drafter = createDrafter(sequence, lookUp);
+				session = new LlamaChatSession({contextSequence: sequence});
 				session.setChatHistory(history);
 			} catch (error) {
 				await freeContext();
@@ -194,6 +200,7 @@ export const createLlamaEngine = (): Engine => {
 					batchSize: context.batchSize,
 				},
 				memory: await memory(),
+				draftingOff: settings.lookup && !drafter ? 'what this model has evaluated cannot be taken back token by token' : undefined,
 			};
 		},
 

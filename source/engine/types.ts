@@ -44,6 +44,8 @@ export type Settings = {
 	readonly mainGpu?: number | undefined;
 	/** `3,1`: each device's share of the layers (`--tensor-split`); undefined: as much as is free on each. */
 	readonly tensorSplit?: string | undefined;
+	/** Tokens that stood in the conversation before are guessed to come again, and checked several at once (prompt lookup). */
+	readonly lookup?: boolean | undefined;
 };
 
 /** What the engine is asked for: `auto` lets it choose; the answer says what it chose. The planner settles layers and context before. */
@@ -115,7 +117,12 @@ export type DryRun = {
 };
 
 /** `settings` is what was really got: a context may come out smaller than asked. */
-export type Loaded = {readonly settings: Settings; readonly memory: EngineMemory};
+export type Loaded = {
+	readonly settings: Settings;
+	readonly memory: EngineMemory;
+	/** Why nothing is guessed although the settings say so. */
+	readonly draftingOff?: string | undefined;
+};
 
 export type Message = {readonly role: 'user' | 'assistant'; readonly text: string};
 
@@ -126,6 +133,14 @@ export type Sampling = {
 	readonly topK: number;
 	readonly topP: number;
 	readonly minP: number;
+};
+
+/** What guessing ahead was worth in an answer: tokens that were guessed, and those of them that sampling would have chosen anyway. */
+export type Drafting = {
+	readonly drafted: number;
+	readonly accepted: number;
+	/** It does not pay now, and is tried again later. */
+	readonly off: {readonly tokensPerSecondWith: number; readonly tokensPerSecondWithout: number} | undefined;
 };
 
 export type StopReason = 'end' | 'length' | 'interrupted';
@@ -146,6 +161,8 @@ export type Answer = {
 	readonly contextUsed: number;
 	/** The beginning of the conversation no longer fits into the context. */
 	readonly forgot: boolean;
+	/** undefined: nothing was guessed, as the settings say. */
+	readonly drafting?: Drafting | undefined;
 };
 
 export type AnswerEvent =
@@ -155,6 +172,7 @@ export type AnswerEvent =
 			readonly text: string /** in all, since the answer began */;
 			readonly tokens: number;
 			readonly contextUsed: number;
+			readonly drafting?: Drafting | undefined;
 	  };
 
 /** What comes with a call: a way to stop it and what it reports on the way. */

@@ -14,12 +14,13 @@ const fewestTokens = 16;
 
 /** What an answer says of the machine. `cache`: what the whole KV cache takes. undefined: too little. */
 export const observationOf = (
-	{prompt, generation, contextUsed}: Answer,
+	{prompt, generation, contextUsed, drafting}: Answer,
 	model: ModelFacts,
 	settings: Settings,
 	cache: MemorySplit,
 ): Observation | undefined =>
-	generation.tokensPerSecond === undefined || generation.tokens < fewestTokens
+	// Guesses that came true say nothing of bandwidths.
+	generation.tokensPerSecond === undefined || generation.tokens < fewestTokens || (drafting?.drafted ?? 0) > 0
 		? undefined
 		: {
 				model: model.path,

@@ -61,7 +61,7 @@ export const limitsOf = (model: ModelFacts, device: Device, threads: number): Li
 });
 
 /** What can be moved; the others are set on the command line. */
-export type SettingName = Exclude<keyof Settings, 'overrideTensor' | 'kvOffload' | keyof DeviceChoice>;
+export type SettingName = Exclude<keyof Settings, 'overrideTensor' | 'kvOffload' | 'lookup' | keyof DeviceChoice>;
 
 /** In the order of the tuner's lines. */
 export const settingNames: readonly SettingName[] = [

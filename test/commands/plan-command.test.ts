@@ -22,6 +22,7 @@ test('what is not the default is said', () => {
 		' --device CUDA1,CUDA0 --split-mode none --main-gpu 1 ',
 	);
 	expect(command({tensorSplit: '3,1'})).toContain(' --tensor-split 3,1 ');
+	expect(command({lookup: true})).toContain(' --spec-type ngram-simple --spec-ngram-simple-size-n 3 --spec-ngram-simple-size-m 16 ');
 	expect(command({mmap: false})).toMatch(/ --load-mode none$/);
 	expect(command({mmap: false, mlock: true})).toMatch(/ --load-mode mlock$/);
 	expect(command({mlock: true})).toMatch(/ --load-mode mmap\+mlock$/);

@@ -1,6 +1,6 @@
 import {Box, Text} from 'ink';
 import type {Rates} from '../../chat/token-rate.js';
-import type {Device} from '../../engine/types.js';
+import type {Device, Drafting} from '../../engine/types.js';
 import {gibibytes} from '../../lib/format.js';
 import {ramShares, type Shares} from '../../monitor/ram-shares.js';
 import type {Readings, Swap} from '../../monitor/types.js';
@@ -11,6 +11,7 @@ import {useServices} from '../services-context.js';
 import {useRates} from '../use-rates.js';
 import {useStore} from '../use-store.js';
 import {
+	Acceptance,
 	Amounts,
 	ContextFact,
 	type ContextUse,
@@ -38,6 +39,8 @@ export type MachineViewProps = {
 	readonly device: Device | undefined;
 	readonly readings: Readings;
 	readonly rates: Rates;
+	/** undefined: nothing is guessed ahead. */
+	readonly drafting?: Drafting | undefined;
 	readonly context: ContextUse;
 	/** A load that is under way takes the place of the tokens per second. */
 	readonly load: Load | undefined;
@@ -84,18 +87,20 @@ const SwapFact = ({swap, digits}: {readonly swap: Swap | undefined; readonly dig
 /** Cells that the right side takes: of the mock, with numbers of one more digit. */
 const factsWidth = {wide: 62, narrow: 44};
 const leastBar = 4;
-/** `first  12.3 s` and the gap before it. */
+/** `first  12.3 s`, or `draft   63 %`, and the gap before it. */
 const firstTokenWidth = 15;
 
 const FullMachine = (props: MachineViewProps) => {
-	const {width, height, device, readings, rates, context, load, isFocused = false} = props;
+	const {width, height, device, readings, rates, drafting, context, load, isFocused = false} = props;
 	const {vram, ram, digits} = measures(props);
 	const isWide = width >= 100;
 	const room = width - 4 - labelWidth - (isWide ? factsWidth.wide : factsWidth.narrow);
 	const bar = Math.max(8, Math.min(room, Math.round(width * (isWide ? 0.385 : 0.3))));
 	/** Of the last line's bar and context. */
 	const rest = width - 4 - labelWidth - speedsWidth - firstTokenWidth;
-	const spark = isWide ? bar : Math.max(leastBar, Math.min(bar, rest - contextWidth(context, rest - leastBar)));
+	const spark = isWide
+		? bar - (drafting ? firstTokenWidth : 0)
+		: Math.max(leastBar, Math.min(bar, rest - contextWidth(context, rest - leastBar)));
 	return (
 		<Pane title="Machine" isFocused={isFocused} width={width} height={height}>
 			{isCpuOnly(device) ? (
@@ -123,7 +128,9 @@ const FullMachine = (props: MachineViewProps) => {
 				<Row label="tok/s" bar={<Sparkline rates={rates} width={spark} />}>
 					<Speeds rates={rates} />
 					{isWide ? '   ' : '  '}
-					<FirstToken rates={rates} />
+					{(isWide || !drafting) && <FirstToken rates={rates} />}
+					{isWide && drafting && '   '}
+					{drafting && <Acceptance drafting={drafting} />}
 					{isWide ? '   ' : '  '}
 					<ContextFact context={context} room={rest - (isWide ? bar : leastBar)} />
 				</Row>
@@ -188,6 +195,7 @@ export const MachinePane = ({width, height}: MachinePaneProps) => {
 	const device = useStore(engine, state => state.device);
 	const applied = useStore(engine, state => state.applied);
 	const contextUsed = useStore(engine, state => state.contextUsed);
+	const drafting = useStore(engine, state => state.drafting);
 	const readings = useStore(monitor, snapshot => snapshot);
 	const added = useStore(plan, state => state.added);
 	const verdicts = useStore(plan, state => (state.pending ? state.plan : undefined));
@@ -200,6 +208,7 @@ export const MachinePane = ({width, height}: MachinePaneProps) => {
 			device={device}
 			readings={readings}
 			rates={rates}
+			drafting={drafting}
 			pending={added}
 			verdict={verdicts && {vram: gaugeVerdicts[verdicts.vramVerdict], ram: gaugeVerdicts[verdicts.ramVerdict]}}
 			context={applied && {used: contextUsed, size: applied.contextSize}}

@@ -1,6 +1,7 @@
 import {Box, Text} from 'ink';
 import type {ReactNode} from 'react';
 import type {Rates} from '../../chat/token-rate.js';
+import type {Drafting} from '../../engine/types.js';
 import {count, duration, gibibytes, percent, rate} from '../../lib/format.js';
 import type {Shares} from '../../monitor/ram-shares.js';
 import {Gauge, type Verdict} from '../components/gauge.js';
@@ -138,3 +139,8 @@ export const LoadFacts = ({load}: {readonly load: Load}) => (
 );
 
 export const FirstToken = ({rates}: {readonly rates: Rates}) => <Fact name="first" value={duration(rates.firstTokenMs)} width={6} />;
+
+/** The share of guessed tokens that came true. */
+export const Acceptance = ({drafting: {drafted, accepted, off}}: {readonly drafting: Drafting}) => (
+	<Fact name="draft" value={off ? 'off' : percent(drafted > 0 ? accepted / drafted : undefined)} width={6} />
+);

@@ -54,6 +54,23 @@ test('at 80 columns: our RAM makes room', () => {
 `);
 });
 
+test.each([
+	[120, {drafted: 40, accepted: 25, off: undefined}, '18.4 now  17.9 mean   first  1.2 s   draft   63 %   ctx  2,911/16,384'],
+	[80, {drafted: 40, accepted: 25, off: undefined}, '18.4 now  17.9 mean  draft   63 %  ctx  2,911/16,384'],
+	[80, {drafted: 0, accepted: 0, off: undefined}, '18.4 now  17.9 mean  draft      —  ctx  2,911/16,384'],
+	[
+		80,
+		{drafted: 40, accepted: 1, off: {tokensPerSecondWith: 8, tokensPerSecondWithout: 9}},
+		'18.4 now  17.9 mean  draft    off  ctx  2,911/16,384',
+	],
+])('at %d columns: what was drafted %j', (width, drafting, facts) => {
+	const row = show(width, 5, {drafting})
+		.split('\n')
+		.find(line => line.includes('tok/s'));
+	expect(row).toContain(facts);
+	expect(row).toHaveLength(width);
+});
+
 test('CPU only; no swap; nothing answered yet', () => {
 	expect(show(80, 5, cpuOnly)).toBe(`
 ╭─ Machine ────────────────────────────────────────────────────────────────────╮
