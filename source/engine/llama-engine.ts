@@ -183,7 +183,6 @@ export const createLlamaEngine = (): Engine => {
 				sequence = context.getSequence();
 				session = new LlamaChatSession({contextSequence: sequence, chatWrapper: chatFormatOf(loaded)});
 				if (settings.lookup && !sequence.needsCheckpoints) drafter = createDrafter(sequence, lookUp);
-				session = new LlamaChatSession({contextSequence: sequence});
 				session.setChatHistory(history);
 			} catch (error) {
 				await freeContext();
