@@ -75,17 +75,27 @@ type Unknown = {readonly down: number; readonly up: number; readonly apply: (spe
 
 const scaled = (value: number | undefined, factor: number): number | undefined => (value === undefined ? undefined : value * factor);
 
-const unknowns: readonly Unknown[] = [
+/** `gpuShare`: the largest part that the GPU had in an answer. What it had little part in says little of it: else whatever made that answer slow would be laid to it. */
+const unknownsWith = (gpuShare: number): readonly Unknown[] => [
 	{down: 0.3, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
 	{down: 0.5, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
-	{down: 1.5, up: 1.5, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
+	{
+		down: 1.5 * gpuShare,
+		up: 1.5 * gpuShare,
+		apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)}),
+	},
 	{down: 1, up: 1, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
 	{down: 0.3, up: 0.1, apply: (speeds, factor) => ({...speeds, threadsExponent: usualThreadsExponent + Math.log(factor)})},
 	{down: 1.4, up: 1.4, apply: (speeds, factor) => ({...speeds, shortHeadCost: (speeds.shortHeadCost ?? usualShortHeadCost) * factor})},
 ];
 
 /** What is moved together: RAM and threads too, because the slower of them decides and moving the other alone changes nothing. */
-const directions: ReadonlyArray<readonly number[]> = [...unknowns.keys().map(index => [index]), [0, 1]];
+const directionsOf = (unknowns: readonly Unknown[]): ReadonlyArray<readonly number[]> => [
+	...unknowns.flatMap(({down}, index) => (down > 0 ? [[index]] : [])),
+	[0, 1],
+];
+
+const gpuShareOf = ({work: {gpuBytes, cpuBytes}}: Observed): number => gpuBytes / Math.max(1, gpuBytes + cpuBytes);
 
 /** How well predictions do on the same machine, as a standard deviation of their logarithm: what is further off is rather an outlier. */
 const noise = 0.1;
@@ -101,13 +111,15 @@ const usualGpuBytesPerSecond = 300e9;
 
 /** The most likely speeds: direction by direction downhill in ever smaller steps, some 10,000 evaluations of a small sum. */
 const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
+	const unknowns = unknownsWith(Math.max(...observed.map(gpuShareOf)));
+	const directions = directionsOf(unknowns);
 	const factors = unknowns.map(() => 0);
 	const speedsOf = () => unknowns.reduce((speeds, {apply}, index) => apply(speeds, Math.exp(factors[index] ?? 0)), start);
 	const badness = () => {
 		const speeds = speedsOf();
 		const prior = unknowns.reduce((sum, {down, up}, index) => {
 			const factor = factors[index] ?? 0;
-			return sum + (factor / (factor < 0 ? down : up)) ** 2;
+			return factor === 0 ? sum : sum + (factor / (factor < 0 ? down : up)) ** 2;
 		}, 0);
 		return observed.reduce((sum, {work, tokensPerSecond}) => {
 			const seconds = secondsPerToken(speeds, work);

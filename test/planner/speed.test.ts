@@ -186,6 +186,16 @@ describe('calibration', () => {
 		expect(Math.abs(predicted / at(2e9) - 1)).toBeLessThan(0.15);
 	});
 
+	test.each([2, 3, 5])('a slow answer with %i of 11 layers on the GPU is not laid to the GPU alone', gpuLayers => {
+		const settings = {...cpu, gpuLayers};
+		const load = {settings, weights: model(5e9)};
+		const truth: Speeds = {...probed, gpuBytesPerSecond: 300e9};
+		const slow = (tokensPerSecond(truth, load) ?? 0) / 10;
+		const after = speedsOf(calibrate(fresh, answer('busy', model(5e9), slow, settings)));
+		const all = {settings: gpu, weights: model(5e9)};
+		expect(tokensPerSecond(after, all)).toBeGreaterThan((tokensPerSecond(truth, all) ?? 0) / 10);
+	});
+
 	test('keeps the latest of each, and not what is no speed', () => {
 		const first = calibrate(fresh, answer('a', model(1e9), 10));
 		expect(calibrate(first, answer('a', model(1e9), Number.NaN))).toBe(first);
