@@ -20,7 +20,7 @@ const rounds = 3;
 /** A single run differs from the next by several percent. */
 const closeRounds = 7;
 /** Measured only when asked for. */
-const longParts: ReadonlySet<string> = new Set(['plan', 'speed']);
+const longParts: ReadonlySet<string> = new Set(['plan', 'speed', 'llama-bench']);
 
 const main = async () => {
 	if (!existsSync(cliPath)) {
@@ -40,6 +40,7 @@ const main = async () => {
 		reloads: () => benchReloads(model, scratch, rounds),
 		preview: () => benchPreview(model, scratch, rounds),
 		speed: async () => (await import('./speed.ts')).benchSpeed(),
+		'llama-bench': async () => (await import('./llama-bench.ts')).benchLlamaBench(scratch, rounds),
 		plan: async () => (await import('./plan.ts')).benchPlan(),
 	};
 	const asked = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts).filter(name => !longParts.has(name));

@@ -19,7 +19,8 @@ const calmMs = 2000;
 
 type Speed = {readonly tokens: number; readonly tokensPerSecond: number};
 type ScreenRun = {
-	readonly tokensPerSecond: number;
+	/** As the screen says; undefined: it does not. */
+	readonly tokensPerSecond: number | undefined;
 	/** By the clock of whoever watches: from the first frame that says `writing` to the first that says `ready`. */
 	readonly watchedMs: number;
 	readonly writingBytes: number;
@@ -51,10 +52,10 @@ const number = (text: string | undefined) => (text === undefined ? undefined : N
 
 export const meanOnScreen = (screen: string) => number(/([\d.,]+)\s+mean/.exec(screen)?.[1]);
 
-const withScreen = async (model: string, scratch: Scratch, tokens: number): Promise<ScreenRun> => {
-	await using terminal = openProgram([model, ...flags], scratch.env);
+export const askOnScreen = async (args: readonly string[], question: string, scratch: Scratch): Promise<ScreenRun> => {
+	await using terminal = openProgram(args, scratch.env);
 	await waitForState(terminal, 'ready', patience);
-	await terminal.type(prompt, keys.enter);
+	await terminal.type(question, keys.enter);
 	await waitForState(terminal, 'writing', patience);
 	const writingAt = performance.now();
 	terminal.resetBytes();
@@ -62,12 +63,7 @@ const withScreen = async (model: string, scratch: Scratch, tokens: number): Prom
 	const watchedMs = performance.now() - writingAt;
 	const writingBytes = terminal.bytes();
 	await delay(calmMs);
-	const mean = meanOnScreen(terminal.screen());
-	return {
-		tokensPerSecond: mean ?? ((tokens - 1) / watchedMs) * 1000,
-		watchedMs,
-		writingBytes,
-	};
+	return {tokensPerSecond: meanOnScreen(terminal.screen()), watchedMs, writingBytes};
 };
 
 /** Tokens per second of the engine alone, of `-p`, and of the screen; what the screen writes. */
@@ -80,14 +76,14 @@ export const benchGeneration = async (model: string, scratch: Scratch, rounds: n
 		const turns = [
 			async () => raw.push((await rawEngine({model, settings})).tokensPerSecond),
 			async () => plain.push((await withoutScreen(model, scratch)).tokensPerSecond),
-			async () => screen.push(await withScreen(model, scratch, tokens)),
+			async () => screen.push(await askOnScreen([model, ...flags], prompt, scratch)),
 		];
 		// Another one begins every round: what ran before has left the machine warm.
 		for (const turn of [...turns, ...turns].slice(round % turns.length, (round % turns.length) + turns.length)) await turn();
 	}
 
-	const speeds = screen.map(({tokensPerSecond}) => tokensPerSecond);
 	const watched = screen.map(({watchedMs}) => ((tokens - 1) / watchedMs) * 1000);
+	const speeds = screen.map(({tokensPerSecond}, round) => tokensPerSecond ?? watched[round] ?? Number.NaN);
 	const cost = (values: readonly number[]) => median(values.map((value, round) => (1 - value / (raw[round] ?? Number.NaN)) * 100));
 	const perSecond = (values: readonly number[]) => `${median(values).toFixed(1)} tok/s (${spread(values, 1)})`;
 	return [

@@ -18,13 +18,14 @@ export const findSmolLm = (): string | undefined => {
 	return candidates.find(path => path && existsSync(path));
 };
 
-export type Scratch = {readonly env: Readonly<Record<string, string>>; remove(): void};
+export type Scratch = {readonly folder: string; readonly env: Readonly<Record<string, string>>; remove(): void};
 
 /** Folders of its own for what the program looks for and keeps: not a person's. */
 export const makeScratch = (): Scratch => {
 	const folder = mkdtempSync(join(tmpdir(), 'vramble-bench-'));
 	const names = ['HOME', 'XDG_CONFIG_HOME', 'XDG_STATE_HOME', 'XDG_DATA_HOME', 'XDG_CACHE_HOME'];
 	return {
+		folder,
 		env: Object.fromEntries(names.map(name => [name, join(folder, name)])),
 		remove: () => rmSync(folder, {recursive: true, force: true}),
 	};

@@ -7,39 +7,34 @@ import {probeSpeeds} from '../../source/planner/bandwidth-probe.ts';
 import {type Calibration, calibrate, type Observation, speedsOf} from '../../source/planner/calibration.ts';
 import {promptTokensPerSecond, tokensPerSecond} from '../../source/planner/speed.ts';
 import {factsOf, guidePath, smolPath} from '../real/engines.ts';
-import {enlarge, guideVocabulary, tinyDense, tinyExperts} from '../support/gguf-shapes.ts';
-import {type GgufShape, writeGguf} from '../support/gguf-writer.ts';
+import {dense500m, enlarge, guideVocabulary, tinyDense, tinyExperts} from '../support/gguf-shapes.ts';
+import {writeModel} from '../support/gguf-writer.ts';
 import type {Line} from './report.ts';
 
 const threadCounts = [1, 2] as const;
 const maxTokens = 40;
-/** Enough to see whether other programs are busy. */
-const fewTokens = 8;
-const rounds = 3;
-/** Where other programs took more of the cores than the rest of it, several threads have waited for each other and say nothing. */
-const leastShare = 0.9;
+const rounds = 8;
+/** Others only ever take away, and where they do changes from minute to minute: what counts is a token's time in the best tenth of all rounds. */
+const undisturbed = 0.1;
 /** Another beginning each time, so that nothing of it is in the context yet. */
 const promptOf = (turn: number) => `${turn}. What is a context, and what does it take of the memory when it is long? `.repeat(5);
 
 const speedModels = async (folder: string): Promise<readonly string[]> => {
 	const vocabulary = await guideVocabulary();
-	const [medium, large] = [enlarge(vocabulary, 32_000), enlarge(vocabulary, 64_000)];
+	const medium = enlarge(vocabulary, 32_000);
 	const size100m = {blocks: 12, width: 768, heads: 12, kvHeads: 4, headSize: 64, feedForward: 2048};
-	const size500m = {blocks: 24, width: 1024, heads: 16, kvHeads: 8, headSize: 64, feedForward: 4096};
-	const generated = (name: string, shape: GgufShape) => {
-		const path = join(folder, `${name}.gguf`);
-		writeGguf(path, shape);
-		return path;
-	};
-
 	return [
 		guidePath,
 		...(smolPath ? [smolPath] : []),
-		generated('100M-Q8_0', tinyDense(medium, {type: 'Q8_0', ...size100m})),
-		generated('100M-F16', tinyDense(medium, {type: 'F16', ...size100m})),
-		generated('500M-Q8_0', tinyDense(large, {type: 'Q8_0', ...size500m})),
-		generated('500M-F16', tinyDense(large, {type: 'F16', ...size500m})),
-		generated('experts-Q8_0', tinyExperts(medium, {blocks: 12, width: 512, heads: 8, kvHeads: 4, headSize: 64, feedForward: 1024})),
+		writeModel(folder, '100M-Q8_0', tinyDense(medium, {type: 'Q8_0', ...size100m})),
+		writeModel(folder, '100M-F16', tinyDense(medium, {type: 'F16', ...size100m})),
+		writeModel(folder, '500M-Q8_0', dense500m(vocabulary, 'Q8_0')),
+		writeModel(folder, '500M-F16', dense500m(vocabulary, 'F16')),
+		writeModel(
+			folder,
+			'experts-Q8_0',
+			tinyExperts(medium, {blocks: 12, width: 512, heads: 8, kvHeads: 4, headSize: 64, feedForward: 1024}),
+		),
 	];
 };
 
@@ -56,106 +51,74 @@ const settingsFor = (threads: number): Settings => ({
 	mlock: false,
 });
 
-type Answer = {
-	readonly observation: Observation;
-	/** Of the cores that were asked for. */
-	readonly share: number;
-};
+/** What an answer took: milliseconds of each token, and of the prompt with the first one. */
+type Times = {readonly tokens: readonly number[]; readonly prompt: number; readonly promptTokens: number; readonly fillTokens: number};
 
-const cpuMs = () => {
-	const {user, system} = process.cpuUsage();
-	return (user + system) / 1000;
-};
-
-/**
-What others took of the cores is left out where it can be: one thread waits for nobody, so its time is CPU time. Several wait for each other, and the clock
-decides.
-*/
-const answerOnce = async (
-	engine: Engine,
-	about: Omit<Observation, 'tokensPerSecond'>,
-	turn: number,
-	tokens = maxTokens,
-): Promise<Answer> => {
-	const {threads} = about.settings;
+const answerOnce = async (engine: Engine, turn: number): Promise<Times> => {
 	await engine.setConversation({system: undefined, messages: []});
-	const begun = {cpu: cpuMs(), at: performance.now()};
-	let first = begun;
-	let last = begun;
+	const told: Array<{readonly at: number; readonly tokens: number}> = [];
 	const sampling = {temperature: 0.8, seed: 1, topK: 40, topP: 0.95, minP: 0.05};
-	const {contextUsed, generation, ...answer} = await engine.answer(
-		{prompt: promptOf(turn), sampling, maxTokens: tokens},
+	const {contextUsed, generation, prompt} = await engine.answer(
+		{prompt: promptOf(turn), sampling, maxTokens},
 		{
-			onEvent({type}) {
-				if (type !== 'text') return;
-				last = {cpu: cpuMs(), at: performance.now()};
-				if (first === begun) first = last;
+			onEvent(event) {
+				if (event.type === 'text' && event.tokens > (told.at(-1)?.tokens ?? 0)) told.push({at: performance.now(), tokens: event.tokens});
 			},
 		},
 	);
-	const perSecond = (tokens: number, from: typeof begun, to: typeof begun) =>
-		(tokens * 1000) / (threads === 1 ? to.cpu - from.cpu : to.at - from.at);
+	const tokens = told.slice(1).map(({at, tokens}, index) => {
+		const before = told[index] ?? {at, tokens};
+		return (at - before.at) / (tokens - before.tokens);
+	});
+	return {tokens, prompt: prompt.ms, promptTokens: prompt.tokens, fillTokens: contextUsed - generation.tokens / 2};
+};
+
+const quantile = (values: readonly number[], share: number): number =>
+	values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
+
+const observationOf = (about: Omit<Observation, 'tokensPerSecond'>, answers: readonly Times[]): Observation => {
+	const [{promptTokens = 0, fillTokens = 0} = {}] = answers;
 	return {
-		observation: {
-			...about,
-			fillTokens: contextUsed - generation.tokens / 2,
-			tokensPerSecond: perSecond(generation.tokens - 1, first, last),
-			prompt: {tokens: answer.prompt.tokens, tokensPerSecond: perSecond(answer.prompt.tokens, begun, first)},
+		...about,
+		fillTokens,
+		tokensPerSecond:
+			1000 /
+			quantile(
+				answers.flatMap(({tokens}) => tokens),
+				undisturbed,
+			),
+		prompt: {
+			tokens: promptTokens,
+			tokensPerSecond:
+				(1000 * promptTokens) /
+				quantile(
+					answers.map(({prompt}) => prompt),
+					0,
+				),
 		},
-		share: (last.cpu - begun.cpu) / ((last.at - begun.at) * threads),
 	};
 };
 
-/** Others only ever take away: the fastest of those that were not disturbed. */
-const fastest = (answers: readonly Answer[]): Answer | undefined =>
-	answers
-		.filter(({share, observation}) => share >= leastShare || observation.settings.threads === 1)
-		.toSorted((a, b) => b.observation.tokensPerSecond - a.observation.tokensPerSecond)[0];
-
-type Measured = {readonly name: string; readonly threads: number; readonly learned: Answer; readonly later: Answer};
+type Measured = {readonly name: string; readonly threads: number; readonly learned: Observation; readonly later: Observation};
 
 const percent = (value: number) => `${value < 0 ? '' : '+'}${(value * 100).toFixed(0)} %`;
 const cell = (text: string) => text.padStart(15);
 
-type Pair = {readonly learned: Answer; readonly later: Answer};
-
-/** undefined: other programs were busy, and several threads would only show that. */
-const answerTwice = async (engine: Engine, path: string, threads: number): Promise<Pair | undefined> => {
-	const {weights} = await factsOf(path);
-	const settings = settingsFor(threads);
-	const {context, compute} = await engine.dryRun({path, settings});
-	const about = {model: path, settings, weights, cache: {gpu: 0, cpu: context.ramBytes - (compute?.ramBytes ?? 0)}};
-	await engine.createContext({settings});
-	try {
-		// The first one is for the pages of the file, and JavaScript that is not compiled yet.
-		const {share} = await answerOnce(engine, about, 0, fewTokens);
-		if (threads > 1 && share < leastShare) return undefined;
-		return {learned: await answerOnce(engine, about, 1), later: await answerOnce(engine, about, 2)};
-	} finally {
-		await engine.freeContext();
-	}
-};
+type Case = {readonly path: string; readonly threads: number; readonly learned: Times[]; readonly later: Times[]};
 
 /** Model by model, and again: what the machine does besides changes from minute to minute. */
-const measureRounds = async (engine: Engine, paths: readonly string[]) => {
-	const pairs = new Map<string, Pair[]>();
+const measureRounds = async (engine: Engine, cases: readonly Case[]) => {
 	for (let round = 0; round < rounds; round++) {
-		for (const path of paths) {
-			await engine.loadModel({path, settings: settingsFor(1)});
-			let share = 1;
-			for (const threads of threadCounts) {
-				if (threads > 1 && share < leastShare) continue;
-				const pair = await answerTwice(engine, path, threads);
-				share = pair?.later.share ?? 0;
-				const key = `${threads} ${path}`;
-				pairs.set(key, [...(pairs.get(key) ?? []), ...(pair ? [pair] : [])]);
-			}
-
+		for (const {path, threads, learned, later} of cases) {
+			const settings = settingsFor(threads);
+			await engine.loadModel({path, settings});
+			await engine.createContext({settings});
+			await answerOnce(engine, 0); // for the pages of the file, and JavaScript that is not compiled yet
+			learned.push(await answerOnce(engine, 1));
+			later.push(await answerOnce(engine, 2));
 			await engine.freeModel();
 		}
 	}
-
-	return pairs;
 };
 
 const measureAll = async (folder: string): Promise<readonly Measured[]> => {
@@ -163,12 +126,16 @@ const measureAll = async (folder: string): Promise<readonly Measured[]> => {
 	try {
 		await engine.start({gpu: 'off'});
 		const paths = await speedModels(folder);
-		const pairs = await measureRounds(engine, paths);
-		return threadCounts.flatMap(threads =>
-			paths.flatMap(path => {
-				const those = pairs.get(`${threads} ${path}`) ?? [];
-				const [learned, later] = [fastest(those.map(pair => pair.learned)), fastest(those.map(pair => pair.later))];
-				return learned && later ? [{name: basename(path, '.gguf').slice(0, 14), threads, learned, later}] : [];
+		const cases = paths.flatMap(path => threadCounts.map((threads): Case => ({path, threads, learned: [], later: []})));
+		await measureRounds(engine, cases);
+		return await Promise.all(
+			cases.map(async ({path, threads, learned, later}) => {
+				const {weights} = await factsOf(path);
+				const settings = settingsFor(threads);
+				const {context, compute} = await engine.dryRun({path, settings});
+				const about = {model: path, settings, weights, cache: {gpu: 0, cpu: context.ramBytes - (compute?.ramBytes ?? 0)}};
+				const name = basename(path, '.gguf').slice(0, 14);
+				return {name, threads, learned: observationOf(about, learned), later: observationOf(about, later)};
 			}),
 		);
 	} finally {
@@ -177,8 +144,7 @@ const measureAll = async (folder: string): Promise<readonly Measured[]> => {
 };
 
 /** What was predicted over what was measured later, minus 1. */
-const off = (calibration: Calibration, {later}: Measured) => {
-	const {observation} = later;
+const off = (calibration: Calibration, {later: observation}: Measured) => {
 	const speeds = speedsOf(calibration, observation.model);
 	const {prompt} = observation;
 	const load = {...observation, promptTokens: prompt?.tokens};
@@ -191,29 +157,26 @@ const off = (calibration: Calibration, {later}: Measured) => {
 
 const printTable = (title: string, measured: readonly Measured[], probed: Calibration, kind: 'generation' | 'prompt') => {
 	console.log(`\n${title}\n${'learned from'.padEnd(16)}${measured.map(({name}) => cell(name)).join('')}`);
-	const speed = ({later: {observation}}: Measured) =>
+	const speed = ({later: observation}: Measured) =>
 		kind === 'generation' ? observation.tokensPerSecond : (observation.prompt?.tokensPerSecond ?? 0);
 	console.log(`${'measured tok/s'.padEnd(16)}${measured.map(one => cell(speed(one).toFixed(1))).join('')}`);
 	const row = (name: string, calibration: Calibration, isOwn = false) =>
 		console.log(
-			`${name.padEnd(16)}${measured.map(one => cell(percent(off(isOwn ? calibrate(calibration, one.learned.observation) : calibration, one)[kind]))).join('')}`,
+			`${name.padEnd(16)}${measured.map(one => cell(percent(off(isOwn ? calibrate(calibration, one.learned) : calibration, one)[kind]))).join('')}`,
 		);
 	if (kind === 'generation') row('the probe', probed);
-	for (const {name, learned} of measured) row(name, calibrate(probed, learned.observation));
+	for (const {name, learned} of measured) row(name, calibrate(probed, learned));
 	row('an own answer', probed, true);
 };
 
 const worst = (values: readonly number[]) => values.reduce((far, value) => (Math.abs(value) > Math.abs(far) ? value : far), 0);
 
 const linesFor = (threads: number, measured: readonly Measured[], probed: Calibration): Line[] => {
-	const apart = worst(measured.map(({learned, later}) => learned.observation.tokensPerSecond / later.observation.tokensPerSecond - 1));
-	const detail =
-		measured.length < 2
-			? 'other programs were busy all the time'
-			: `${measured.length} models; the same answer again was up to ${Math.abs(apart * 100).toFixed(0)} % apart`;
+	const apart = worst(measured.map(({learned, later}) => learned.tokensPerSecond / later.tokensPerSecond - 1));
+	const detail = `${measured.length} models; the same answer again was up to ${Math.abs(apart * 100).toFixed(0)} % apart`;
 	const line = (name: string, values: readonly number[], bar?: number): Line => ({
 		name: `${name}, ${threads} thr.`,
-		value: values.length === 0 ? undefined : Math.abs(worst(values)) * 100,
+		value: Math.abs(worst(values)) * 100,
 		unit: '%',
 		digits: 0,
 		...(bar !== undefined && {bar}),
@@ -221,10 +184,10 @@ const linesFor = (threads: number, measured: readonly Measured[], probed: Calibr
 	});
 	const others = (kind: 'generation' | 'prompt') =>
 		measured.flatMap(calibrator => {
-			const calibration = calibrate(probed, calibrator.learned.observation);
+			const calibration = calibrate(probed, calibrator.learned);
 			return measured.filter(one => one !== calibrator).map(one => off(calibration, one)[kind]);
 		});
-	const own = (kind: 'generation' | 'prompt') => measured.map(one => off(calibrate(probed, one.learned.observation), one)[kind]);
+	const own = (kind: 'generation' | 'prompt') => measured.map(one => off(calibrate(probed, one.learned), one)[kind]);
 	return [
 		line('tok/s of others, worst', others('generation'), 25),
 		line('tok/s after an answer, worst', own('generation'), 10),
@@ -242,12 +205,9 @@ export const benchSpeed = async (): Promise<Line[]> => {
 	console.log(`The probe: RAM ${(cpuBytesPerSecond / 1e9).toFixed(1)} GB/s, one thread ${(threadBytesPerSecond / 1e9).toFixed(1)} GB/s.`);
 	return threadCounts.flatMap(threads => {
 		const those = measured.filter(one => one.threads === threads);
-		if (those.length > 1) {
-			printTable(`Generation on ${threads} of the cores, predicted over measured:`, those, probed, 'generation');
-			printTable(`Prompts on ${threads} of the cores, predicted over measured:`, those, probed, 'prompt');
-			console.log('');
-		}
-
+		printTable(`Generation on ${threads} of the cores, predicted over measured:`, those, probed, 'generation');
+		printTable(`Prompts on ${threads} of the cores, predicted over measured:`, those, probed, 'prompt');
+		console.log('');
 		return linesFor(threads, those, probed);
 	});
 };

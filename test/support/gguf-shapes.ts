@@ -122,6 +122,10 @@ export const tinyDense = (vocabulary: Vocabulary, {type = 'Q8_0', ...wishes}: Wi
 	};
 };
 
+/** Half a billion weights in 24 layers, with a vocabulary of 64,000. */
+export const dense500m = (vocabulary: Vocabulary, type: 'F16' | 'Q8_0'): GgufShape =>
+	tinyDense(enlarge(vocabulary, 64_000), {type, blocks: 24, width: 1024, heads: 16, kvHeads: 8, headSize: 64, feedForward: 4096});
+
 /** 8 layers with 16 experts of which 2 work; 8 MB. A `feedForward` of 2048 makes 110 MB. */
 export const tinyExperts = (vocabulary: Vocabulary, {type = 'Q8_0', ...wishes}: Wishes = {}): GgufShape => {
 	const size = {...tiny, blocks: 8, width: 128, headSize: 32, ...wishes};

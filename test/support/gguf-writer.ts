@@ -1,4 +1,5 @@
 import {closeSync, ftruncateSync, openSync, writeSync} from 'node:fs';
+import {join} from 'node:path';
 import {tensorTypes} from '../../source/models/gguf-types.ts';
 
 type NumberType = keyof typeof numberTypes;
@@ -68,6 +69,13 @@ export const writeGguf = (path: string, {metadata, tensors}: GgufShape, {seed = 
 	} finally {
 		closeSync(file);
 	}
+};
+
+/** The same as `NAME.gguf` in a folder; gives its path. */
+export const writeModel = (folder: string, name: string, shape: GgufShape): string => {
+	const path = join(folder, `${name}.gguf`);
+	writeGguf(path, shape);
+	return path;
 };
 
 export const headerBytes = (metadata: GgufMetadata, tensors: readonly TensorShape[]): Buffer => {

@@ -1,8 +1,7 @@
-import {join} from 'node:path';
 import type {CacheType, Engine, MemorySplit, Settings} from '../../source/engine/types.ts';
 import {greedy, guidePath, smolPath} from '../real/engines.ts';
 import {guideVocabulary, tinyDense, tinyExperts, tinySlidingWindow} from './gguf-shapes.ts';
-import {type GgufShape, writeGguf} from './gguf-writer.ts';
+import {writeModel} from './gguf-writer.ts';
 
 const mib = 1024 ** 2;
 
@@ -22,17 +21,11 @@ export const truthModels = async (folder: string): Promise<readonly string[]> =>
 	const vocabulary = await guideVocabulary();
 	/** A block of q8_0: smaller heads take no quantized KV cache. */
 	const headSize = {width: 128, heads: 4, kvHeads: 2, headSize: 32};
-	const generated = (name: string, shape: GgufShape) => {
-		const path = join(folder, `${name}.gguf`);
-		writeGguf(path, shape);
-		return path;
-	};
-
 	return [
 		guidePath,
-		generated('dense', tinyDense(vocabulary, headSize)),
-		generated('experts', tinyExperts(vocabulary)),
-		generated('sliding-window', tinySlidingWindow(vocabulary, headSize)),
+		writeModel(folder, 'dense', tinyDense(vocabulary, headSize)),
+		writeModel(folder, 'experts', tinyExperts(vocabulary)),
+		writeModel(folder, 'sliding-window', tinySlidingWindow(vocabulary, headSize)),
 		...(smolPath ? [smolPath] : []),
 	];
 };

@@ -1,0 +1,158 @@
+import {execFile} from 'node:child_process';
+import {readFileSync} from 'node:fs';
+import {availableParallelism} from 'node:os';
+import {basename} from 'node:path';
+import {promisify} from 'node:util';
+import {dense500m, guideVocabulary} from '../support/gguf-shapes.ts';
+import {writeModel} from '../support/gguf-writer.ts';
+import {personsEnvironment} from '../support/terminal.ts';
+import {askOnScreen} from './generation.ts';
+import {cliPath, findSmolLm, type Scratch} from './program.ts';
+import {type Line, median, spread} from './report.ts';
+
+const [promptTokens, generatedTokens, contextSize] = [512, 128, 1024];
+const question = 'Write a long story about a lighthouse keeper who finds a strange machine.';
+/** Some 512 tokens of most vocabularies. */
+const longQuestion = `${'A lighthouse keeper finds a strange machine on the beach. '.repeat(40)}What is it?`;
+
+/** The most of its memory that a process has had in RAM, in bytes; undefined: the system does not say. */
+const watchMemory = (pid: number | undefined) => {
+	let most: number | undefined;
+	const timer = setInterval(() => {
+		try {
+			const kib = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+			if (kib) most = Number(kib) * 1024;
+		} catch {
+			clearInterval(timer); // it has ended, or there is no /proc
+		}
+	}, 20);
+	return () => {
+		clearInterval(timer);
+		return most;
+	};
+};
+
+const run = async (file: string, args: readonly string[], env: Readonly<Record<string, string>>) => {
+	const running = promisify(execFile)(file, args, {env, timeout: 180_000});
+	const memory = watchMemory(running.child.pid);
+	running.child.stdin?.end();
+	const {stdout} = await running;
+	return {stdout, memory: memory()};
+};
+
+type Figures = {generation: number[]; prompt: number[]; memory: number[]};
+const noFigures = (): Figures => ({generation: [], prompt: [], memory: []});
+
+const askLlamaBench = async (bench: string, model: string, threads: number, into: Figures) => {
+	const args = [
+		'-m',
+		model,
+		'-t',
+		String(threads),
+		'-p',
+		String(promptTokens),
+		'-n',
+		String(generatedTokens),
+		'-r',
+		'1',
+		'-b',
+		'512',
+		'-ngl',
+		'0',
+	];
+	const {stdout, memory} = await run(bench, [...args, '-o', 'json'], personsEnvironment());
+	for (const test of JSON.parse(stdout) as ReadonlyArray<{n_gen: number; avg_ts: number}>) {
+		(test.n_gen > 0 ? into.generation : into.prompt).push(test.avg_ts);
+	}
+
+	if (memory) into.memory.push(memory);
+};
+
+const flagsFor = (threads: number) => [
+	'-ngl',
+	'0',
+	'-t',
+	String(threads),
+	'-c',
+	String(contextSize),
+	'-n',
+	String(generatedTokens),
+	'-s',
+	'1',
+];
+
+const askProgram = async (scratch: Scratch, model: string, threads: number, into: Figures) => {
+	const ask = async (prompt: string, more: readonly string[]) => {
+		const {stdout, memory} = await run(
+			process.execPath,
+			[cliPath, model, '-p', prompt, '--gpu', 'off', '--json', ...flagsFor(threads), ...more],
+			personsEnvironment(scratch.env),
+		);
+		return {...JSON.parse(stdout), memory};
+	};
+	const {generation, memory} = await ask(question, []);
+	into.generation.push(generation.tokensPerSecond);
+	if (memory) into.memory.push(memory);
+	into.prompt.push((await ask(longQuestion, ['-n', '1'])).prompt.tokensPerSecond);
+};
+
+const askScreen = async (scratch: Scratch, model: string, threads: number, into: Figures) => {
+	const {tokensPerSecond} = await askOnScreen([model, '--gpu', 'off', ...flagsFor(threads)], question, scratch);
+	if (tokensPerSecond !== undefined) into.generation.push(tokensPerSecond);
+};
+
+/** The median of the number of threads that is the best for it. */
+const best = (byThreads: ReadonlyMap<number, Figures>, of: 'generation' | 'prompt') =>
+	Math.max(...byThreads.values().map(figures => median(figures[of])));
+
+const mib = (bytes: readonly number[]) => median(bytes) / 1024 ** 2;
+
+/** `vramble -p` and the screen beside llama.cpp's own llama-bench, which does not sample; each with the number of threads that is the best for it. */
+export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise<Line[]> => {
+	const bench = process.env.LLAMA_BENCH;
+	if (!bench) throw new Error('LLAMA_BENCH has to be the path of a llama-bench of the same llama.cpp.');
+	const smol = findSmolLm();
+	const half = writeModel(scratch.folder, '500M-Q8_0', dense500m(await guideVocabulary(), 'Q8_0'));
+	const threadCounts = [...new Set([Math.max(1, availableParallelism() - 1), availableParallelism()])];
+	const lines: Line[] = [];
+	for (const model of [half, ...(smol ? [smol] : [])]) {
+		const each = () => new Map(threadCounts.map(threads => [threads, noFigures()]));
+		const [llama, plain, screen] = [each(), each(), each()];
+		for (let round = 0; round < rounds; round++) {
+			for (const threads of threadCounts) {
+				const turns = [
+					() => askLlamaBench(bench, model, threads, llama.get(threads) ?? noFigures()),
+					() => askProgram(scratch, model, threads, plain.get(threads) ?? noFigures()),
+					() => askScreen(scratch, model, threads, screen.get(threads) ?? noFigures()),
+				];
+				// Another one begins every round: what ran before has left the machine warm.
+				for (const turn of [...turns, ...turns].slice(round % turns.length, (round % turns.length) + turns.length)) await turn();
+			}
+		}
+
+		const behind = (name: string, of: 'generation' | 'prompt', ours: typeof llama, theirs: typeof llama, bar: number): Line => ({
+			name: `${basename(model, '.gguf').slice(0, 12)}: ${name}`,
+			value: (1 - best(ours, of) / best(theirs, of)) * 100,
+			unit: '%',
+			digits: 1,
+			bar,
+			detail: `${best(ours, of).toFixed(1)} and ${best(theirs, of).toFixed(1)} tok/s; ${[...ours].map(([threads, figures]) => `${threads} thr. ${spread(figures[of], 1)}`).join(', ')}`,
+		});
+		lines.push(
+			behind('-p behind tg128', 'generation', plain, llama, model === half ? 5 : 10),
+			behind('-p behind pp512', 'prompt', plain, llama, 5),
+			behind('screen behind -p', 'generation', screen, plain, 3),
+		);
+		const [ours, theirs] = [plain.get(threadCounts[0] ?? 1)?.memory ?? [], llama.get(threadCounts[0] ?? 1)?.memory ?? []];
+		lines.push({
+			name: `${basename(model, '.gguf').slice(0, 12)}: more memory`,
+			value: ours.length > 0 && theirs.length > 0 ? mib(ours) - mib(theirs) : undefined,
+			unit: 'MiB',
+			digits: 0,
+			bar: 120,
+			detail: `resident at most, -p ${mib(ours).toFixed(0)}, llama-bench ${mib(theirs).toFixed(0)}`,
+		});
+	}
+
+	return lines;
+};
