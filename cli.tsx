@@ -125,10 +125,16 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 };
 
 const options = await readOptions();
+const oldestNode = 22;
+if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+	fail(`Node.js ${process.versions.node} is too old: vramble needs ${oldestNode} or later.`, 1);
+}
+
 const {fileURLToPath} = await import('node:url');
 const places: Places = {
 	guidePath: fileURLToPath(new URL('../models/guide.gguf', import.meta.url)),
 	engineProcess: new URL('engine-process.js', import.meta.url),
+	packageFile: new URL('../package.json', import.meta.url),
 };
 if (options.command === 'bench') {
 	const {startBench} = await import('./source/start/bench.js');
@@ -136,6 +142,9 @@ if (options.command === 'bench') {
 } else if (options.command === 'plan') {
 	const {startPlan} = await import('./source/start/plan.js');
 	await startPlan(options, places);
+} else if (options.command === 'doctor') {
+	const {startDoctor} = await import('./source/start/doctor.js');
+	await startDoctor(options, places);
 } else if (process.stdin.isTTY && process.stdout.isTTY && options.prompt === undefined && !options.json) {
 	await showScreen(options, places);
 } else {

@@ -55,7 +55,7 @@ export const flags = [
 	{names: ['top-p'], value: 'X', text: 'sample from the most likely tokens that sum to X (0.95, 1: all)'},
 	{names: ['min-p'], value: 'X', text: 'leave out tokens under X times the most likely one (0.05, 0: none)'},
 	{names: ['seed', 's'], value: 'N', text: 'seed of the sampling (random)'},
-	{names: ['json'], text: 'with -p and plan: one line of JSON instead of the text'},
+	{names: ['json'], text: 'with -p, plan and doctor: one line of JSON instead of the text'},
 	{names: ['ascii'], text: 'draw with ASCII characters only'},
 	{names: ['n-prompt'], value: 'N,…', text: 'tokens of a prompt, 0: no such test (512); also -p', of: 'bench'},
 	{names: ['n-gen'], value: 'N,…', text: 'tokens to generate, 0: no such test (128); also -n', of: 'bench'},
@@ -158,6 +158,7 @@ export const helpText = (): string => {
     $ some-command | vramble MODEL -p "question about its output"
     $ vramble plan [MODEL] [flags]         what settings would take and how fast they would be, without loading;
                                            --vram 8G,12G --ram 64G: on other machines
+    $ vramble doctor [MODEL] [flags]       what works here, and what to do about what does not
     $ vramble bench [MODEL] [flags]        how fast settings are, measured: vramble bench --help
 
   Flags

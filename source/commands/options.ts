@@ -10,7 +10,7 @@ const flashChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
 const allLayers = 9999;
 
 /** Words that stand before the model; a model file of that name is written as a path: `./plan`. */
-const commands = ['plan'] as const;
+const commands = ['plan', 'doctor'] as const;
 
 /** Another machine than the one at hand, as far as it was described. */
 export type PlanOptions = {
@@ -76,7 +76,7 @@ const checkCommand = (command: CliOptions['command'], given: GivenFlags) => {
 	if (command !== 'plan' && stray) throw new UsageError(`--${stray} belongs to vramble plan.`);
 	const ofBench = flags.find(flag => 'of' in flag && given[flag.names[0]] !== undefined);
 	if (ofBench) throw new UsageError(`--${ofBench.names[0]} belongs to vramble bench.`);
-	if (command === 'plan' && given.prompt !== undefined) throw new UsageError('vramble plan loads nothing, so it cannot answer -p.');
+	if (command && given.prompt !== undefined) throw new UsageError(`vramble ${command} loads nothing, so it cannot answer -p.`);
 	if (given.json && given['print-command']) throw new UsageError('--json and --print-command: one of them, please.');
 };
 

@@ -102,6 +102,7 @@ export const connectEngine = (openPort: () => Port): {readonly engine: Engine; r
 
 	const engine: Engine = {
 		start: verb('start'),
+		describe: verb('describe'),
 		loadModel: verb('loadModel'),
 		createContext: verb('createContext'),
 		freeContext: verb('freeContext'),

@@ -1,16 +1,5 @@
 import {EngineError} from './engine-errors.js';
-import type {DeviceMemory, WantedSettings} from './types.js';
-
-/** A device that layers can go to, as llama.cpp calls it. */
-export type GpuDevice = {
-	/** `CUDA0` */
-	readonly name: string;
-	readonly description: string;
-	/** It takes its memory from the RAM. */
-	readonly isIntegrated: boolean;
-	readonly totalBytes: number;
-	readonly freeBytes: number;
-};
+import type {DeviceMemory, GpuDevice, WantedSettings} from './types.js';
 
 /** Which devices layers go to, and in what shares. */
 export type DeviceChoice = Pick<WantedSettings, 'device' | 'splitMode' | 'mainGpu' | 'tensorSplit'>;

@@ -3,6 +3,7 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {
 	type ChatHistoryItem,
 	GgmlType,
+	getModuleVersion,
 	InsufficientMemoryError,
 	type Llama,
 	LlamaChatSession,
@@ -21,7 +22,7 @@ import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
 import {noBackend, startLlama} from './llama-start.js';
-import {flash, ggmlType, must} from './llama-words.js';
+import {flash, ggmlType, instructionSetsOf, must} from './llama-words.js';
 import {lookUp} from './lookup.js';
 import {createPlacing, type NativeHooks} from './native-hooks.js';
 import type {Backend, Engine, EngineMemory, Loaded, Message, WantedSettings} from './types.js';
@@ -132,8 +133,19 @@ export const createLlamaEngine = (): Engine => {
 
 			const names = await llama.getGpuDeviceNames();
 			hasGpu = names.length > 0 && llama.gpu !== false;
-			if (gpu !== 'auto' && gpu !== 'off' && !(hasGpu && llama.gpu === gpu)) throw noBackend(gpu);
+			if (gpu !== 'auto' && gpu !== 'off' && !(hasGpu && llama.gpu === gpu)) throw noBackend(gpu, 'Its driver finds no GPU.');
 			return {backend: hasGpu ? (llama.gpu as Backend) : 'cpu', names, hooksOff: hooks.off};
+		},
+
+		async describe() {
+			const {llamaCppRelease, cpuMathCores, systemInfo} = must(llama, 'engine');
+			return {
+				nodeLlamaCpp: await getModuleVersion(),
+				llamaCpp: llamaCppRelease.release,
+				mathCores: cpuMathCores,
+				instructionSets: instructionSetsOf(systemInfo),
+				devices: gpuDevices(),
+			};
 		},
 
 		async loadModel({path, settings}, {signal, onEvent} = {}) {

@@ -5,8 +5,9 @@ import type {LlamaLog} from './llama-log.js';
 import {loadNativeHooks, type NativeHooks, verifyNativeHooks} from './native-hooks.js';
 import type {GpuChoice} from './types.js';
 
-export const noBackend = (gpu: GpuChoice, cause?: unknown): EngineError =>
+export const noBackend = (gpu: GpuChoice, why: string, cause?: unknown): EngineError =>
 	new EngineError('no-backend', `llama.cpp has no ${gpu} backend that works on this machine.`, {
+		why,
 		advice: 'Use --gpu auto or --gpu off.',
 		cause,
 	});
@@ -29,7 +30,7 @@ export const startLlama = async (gpu: GpuChoice, log: LlamaLog): Promise<Started
 		logger: log.logger,
 	}).catch(error => {
 		if (!(error instanceof NoBinaryFoundError)) throw error;
-		throw noBackend(gpu, error);
+		throw noBackend(gpu, 'There is no such GPU, or its driver is not installed.', error);
 	});
 	// A dry run would log errors only, and what llama.cpp says of its compute buffers is said nowhere else. An internal of node-llama-cpp:
 	// should it go, breakdowns lose the line between cache and buffers, no more.

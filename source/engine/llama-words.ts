@@ -11,3 +11,11 @@ export const must = <T>(value: T | undefined, what: string): T => {
 	if (value === undefined) throw new EngineError('failed', `There is no ${what}.`);
 	return value;
 };
+
+const notInstructions = new Set(['LLAMAFILE', 'OPENMP', 'REPACK', 'KLEIDIAI', 'ACCELERATE']);
+
+/** `CPU : SSE3 = 1 | AVX2 = 1 | REPACK = 1 |` → SSE3, AVX2 */
+export const instructionSetsOf = (systemInfo: string): readonly string[] =>
+	[...(/\bCPU : ([^:]*)/.exec(systemInfo)?.[1] ?? '').matchAll(/(\w+) = 1\b/g)]
+		.map(([, name = '']) => name)
+		.filter(name => !notInstructions.has(name));

@@ -2,9 +2,9 @@ import {createRequire} from 'node:module';
 import os from 'node:os';
 import process from 'node:process';
 import {EngineError} from './engine-errors.js';
-import {chosenDevices, type DeviceChoice, type GpuDevice, isDeviceChoice, sharesOf} from './gpu-devices.js';
+import {chosenDevices, type DeviceChoice, isDeviceChoice, sharesOf} from './gpu-devices.js';
 import {isTensorPattern} from './tensor-pattern.js';
-import type {WantedSettings} from './types.js';
+import type {GpuDevice, WantedSettings} from './types.js';
 
 /** What `native/hooks.cpp` exports. */
 type NativeModule = {

@@ -3,13 +3,23 @@ import {connectEngine} from './engine-channel.js';
 import {EngineError} from './engine-errors.js';
 import type {DryRun, Engine, GpuChoice, Settings} from './types.js';
 
-/** What ggml writes before it ends the process: `…/ggml-backend.cpp:941: pre-allocated tensor …`. */
+/** What Node.js writes where node-llama-cpp cannot be loaded, or ggml before it ends the process: `…/ggml-backend.cpp:941: pre-allocated tensor …`. */
 const lastWords = (written: string): string | undefined => {
+	const [, error] = /^\w*Error(?: \[\w+\])?: (.+)$/m.exec(written) ?? [];
+	if (error) return error.replace(/\.$/, '');
 	const line = written.split('\n').find(text => /\.(?:c|cpp|cu|h|m|mm):\d+: /.test(text));
 	return line?.replace(/^.*\.(?:c|cpp|cu|h|m|mm):\d+: /, '').trim();
 };
 
-const ended = (written: string, signal: NodeJS.Signals | undefined): EngineError => {
+const ended = (written: string, signal: NodeJS.Signals | undefined, isStarted: boolean): EngineError => {
+	if (!isStarted && !signal) {
+		const words = lastWords(written);
+		return new EngineError('failed', 'llama.cpp does not start.', {
+			...(words && {why: `It said: ${words}.`}),
+			advice: 'Install vramble again (npm ci).',
+		});
+	}
+
 	if (signal === 'SIGKILL') {
 		return new EngineError('out-of-memory', 'llama.cpp was ended from outside.', {
 			why: 'That is what the system does when memory runs out.',
@@ -46,7 +56,17 @@ export const askInProcess =
 /** Without the verbs of a conversation, which would be gone with the process. */
 export type ProcessEngine = Pick<
 	Engine,
-	'start' | 'memory' | 'dryRun' | 'capVram' | 'loadModel' | 'createContext' | 'freeContext' | 'freeModel' | 'measure' | 'dispose'
+	| 'start'
+	| 'describe'
+	| 'memory'
+	| 'dryRun'
+	| 'capVram'
+	| 'loadModel'
+	| 'createContext'
+	| 'freeContext'
+	| 'freeModel'
+	| 'measure'
+	| 'dispose'
 > & {
 	/** How many processes have ended by themselves; what was loaded before is gone. */
 	readonly deaths: () => number;
@@ -72,6 +92,7 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 		});
 		child = opened;
 		let written = '';
+		let isStarted = false;
 		opened.stderr?.setEncoding('utf8').on('data', (text: string) => {
 			written = `${written}${text}`.slice(-10_000);
 		});
@@ -86,12 +107,19 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 				deaths++;
 			}
 
-			fail(ended(written, signal));
+			fail(ended(written, signal, isStarted));
 		};
 
 		// `close`: after what it wrote.
 		opened.on('close', die).on('error', die);
-		return engine;
+		return {
+			...engine,
+			async start(asked) {
+				const device = await engine.start(asked);
+				isStarted = true;
+				return device;
+			},
+		};
 	};
 
 	const running = async (): Promise<Engine> => {
@@ -111,6 +139,7 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 			request = asked;
 			return device;
 		},
+		describe: async () => (await running()).describe(),
 		memory: async asked => (await running()).memory(asked),
 		dryRun: async asked => (await running()).dryRun(asked),
 		async capVram(asked) {

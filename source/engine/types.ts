@@ -66,6 +66,29 @@ export type Device = {
 	readonly hooksOff?: string | undefined;
 };
 
+/** A device that layers can go to, as llama.cpp calls it. */
+export type GpuDevice = {
+	/** `CUDA0` */
+	readonly name: string;
+	readonly description: string;
+	/** It takes its memory from the RAM. */
+	readonly isIntegrated: boolean;
+	readonly totalBytes: number;
+	readonly freeBytes: number;
+};
+
+/** llama.cpp as it is loaded. */
+export type EngineFacts = {
+	readonly nodeLlamaCpp: string;
+	readonly llamaCpp: string;
+	/** Cores that are worth a thread of their own. */
+	readonly mathCores: number;
+	/** Those that its CPU part was compiled for: `AVX2`. */
+	readonly instructionSets: readonly string[];
+	/** Told by the native hooks; none without them. */
+	readonly devices: readonly GpuDevice[];
+};
+
 export type ModelFacts = {
 	readonly path: string;
 	readonly name: string;
@@ -190,6 +213,7 @@ Every verb rejects with an `EngineError`; a verb whose signal is aborted rejects
 export type Engine = {
 	/** Loads llama.cpp itself and picks the backend. */
 	start(request: {readonly gpu: GpuChoice}): Promise<Device>;
+	describe(): Promise<EngineFacts>;
 	/** Loads weights; there must be none. With `auto` layers, room is left for a context of `wantedContextSize`. */
 	loadModel(request: {readonly path: string; readonly settings: WantedSettings}, call?: Call<Progress>): Promise<void>;
 	/** Makes a context over the loaded weights; there must be none. The conversation (if any) belongs to it from then on. */

@@ -3,4 +3,5 @@ export type Places = {
 	readonly guidePath: string;
 	/** The script of an engine in a process of its own. */
 	readonly engineProcess: URL;
+	readonly packageFile: URL;
 };

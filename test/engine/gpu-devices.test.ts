@@ -1,5 +1,6 @@
 import {expect, test} from 'vitest';
-import {chosenDevices, chosenMemory, type DeviceChoice, type GpuDevice, isDeviceChoice} from '../../source/engine/gpu-devices.ts';
+import {chosenDevices, chosenMemory, type DeviceChoice, isDeviceChoice} from '../../source/engine/gpu-devices.ts';
+import type {GpuDevice} from '../../source/engine/types.ts';
 import {gib} from '../support/fake-engine.ts';
 
 const card = (name: string, total: number, free = total, isIntegrated = false): GpuDevice => ({
