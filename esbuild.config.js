@@ -3,6 +3,19 @@ import {basename} from 'node:path';
 import {build} from 'esbuild';
 import {buildHooks} from './source/engine/native/build.js';
 
+/** meow brings along what checks the package.json of others, and prepares it whenever it is imported: a quarter of `--help`. Ours is as it is. */
+const withoutNormalizing = {
+	name: 'meow without normalize-package-data',
+	setup(building) {
+		building.onLoad({filter: /[\\/]meow[\\/]build[\\/]dependencies\.js$/}, ({path}) => {
+			const text = readFileSync(path, 'utf8');
+			const contents = text.replace('var normalizeExports = requireNormalize();', 'var normalizeExports = data => data;');
+			if (contents === text) throw new Error('meow has changed: does it still need this?');
+			return {contents};
+		});
+	},
+};
+
 const {outputFiles} = await build({
 	entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts', 'source/engine/engine-process.ts'],
 	outdir: 'distribution',
@@ -24,6 +37,7 @@ const {outputFiles} = await build({
 	external: ['node-llama-cpp', 'systeminformation', 'write-file-atomic', 'react-devtools-core'],
 	// What was CommonJS still calls `require` for Node's own modules.
 	banner: {js: "import {createRequire as requireFrom} from 'node:module'; const require = requireFrom(import.meta.url);"},
+	plugins: [withoutNormalizing],
 	logLevel: 'warning',
 });
 

@@ -188,6 +188,8 @@ export const createLlamaEngine = (): Engine => {
 						experimentalKvCacheValueType: ggmlType(settings.cacheTypeV),
 						failedCreationRemedy: typeof settings.contextSize === 'number' ? false : {},
 						createSignal: signal,
+						// There is nobody to share a batch with: a token does not wait for the next turn of the event loop.
+						batching: {dispatchSchedule: dispatch => dispatch()},
 					});
 				};
 

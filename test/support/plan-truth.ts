@@ -34,7 +34,7 @@ export const truthModels = async (folder: string): Promise<readonly string[]> =>
 export const truthSettings = (layers: number): readonly Settings[] => {
 	const counts = new Set([0, 1, Math.floor(layers / 2), layers - 1, layers]);
 	return [...counts].flatMap(gpuLayers =>
-		[512, 2048].flatMap(contextSize =>
+		[256, 1024].flatMap(contextSize =>
 			(['f16', 'q8_0'] as const).map((type: CacheType) => ({
 				gpuLayers,
 				cpuExpertLayers: 0,
