@@ -102,6 +102,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		engine,
 		monitor,
 		budgets: options.budgets,
+		readMachine: loads.readMachine,
 		threads: ports.threads,
 		dryRun: loads.dryRun,
 		speeds: model => keeper.speeds(model.path),

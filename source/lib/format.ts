@@ -8,11 +8,17 @@ const group = new Intl.NumberFormat('en-US');
 /** Memory, in GiB with one decimal: `10.4`. */
 export const gibibytes = (bytes: number | undefined): string => (bytes === undefined ? unknown : (bytes / gib).toFixed(1));
 
+/** Memory in MiB, without its unit: `6.3`, `812`, `43,315`. */
+export const mebibytes = (bytes: number | undefined): string => {
+	if (bytes === undefined) return unknown;
+	return bytes >= 10 * mib || bytes === 0 ? group.format(Math.round(bytes / mib)) : (bytes / mib).toFixed(1);
+};
+
 /** Memory with its unit, in MiB below one GiB: `812 MiB`, `10.4 GiB`. */
 export const memory = (bytes: number | undefined): string => {
 	if (bytes === undefined) return unknown;
 	if (bytes >= gib) return `${(bytes / gib).toFixed(1)} GiB`;
-	return bytes >= 10 * mib || bytes === 0 ? `${Math.round(bytes / mib)} MiB` : `${(bytes / mib).toFixed(1)} MiB`;
+	return `${mebibytes(bytes)} MiB`;
 };
 
 /** A file's size in decimal units, as download pages give it: `63.4 GB`. */

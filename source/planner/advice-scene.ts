@@ -15,6 +15,8 @@ export type AdviceRequest = {
 	readonly canPlaceExperts?: boolean | undefined;
 	/** What the driver takes of the device once anything is there. */
 	readonly driverBytes: number;
+	/** Tokens in the context that speeds are predicted for. */
+	readonly fillTokens?: number | undefined;
 };
 
 /** What it takes to follow: a key, another file, another machine. */

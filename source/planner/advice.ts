@@ -38,8 +38,8 @@ Asks one thing after the other, at most 24 dry runs. What the engine cannot tell
 */
 export const adviceFor = async (asked: AdviceRequest): Promise<readonly Advice[]> => {
 	const request = {...asked, ask: limited(asked.ask)};
-	const {plan, weights, machine, speeds, ask, facts, driverBytes} = request;
-	const ground: Ground = {weights, machine, speeds, driverBytes};
+	const {plan, weights, machine, speeds, ask, facts, driverBytes, fillTokens} = request;
+	const ground: Ground = {weights, machine, speeds, driverBytes, fillTokens};
 	const {settings} = plan;
 	const dryRun = await ask(settings).catch(() => undefined);
 	if (!dryRun) return [];

@@ -17,6 +17,9 @@ export type BindingLimit = {
 /** `layersWithQ8Cache`: how many more layers a q8_0 KV cache would make room for. */
 export type Binding = BindingLimit & {readonly layersWithQ8Cache: number};
 
+/** What a fit has to say besides its settings. */
+export type FitOutcome = Binding | 'all fit' | 'no GPU' | 'VRAM unknown';
+
 export type Fit = {readonly plan: Plan; readonly bindingLimit: BindingLimit | undefined};
 
 export type PlanFor = (settings: Settings) => Promise<Plan>;

@@ -8,6 +8,7 @@ export type Ground = {
 	readonly machine: Machine;
 	readonly speeds: Speeds | undefined;
 	readonly driverBytes: number;
+	readonly fillTokens?: number | undefined;
 };
 
 /** What others take comes and goes: without a budget the margin stays free; a budget is used up. Fewer layers help RAM only where VRAM is a part of it. */

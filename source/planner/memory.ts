@@ -31,6 +31,8 @@ export type PlanRequest = {
 	readonly speeds: Speeds | undefined;
 	/** What the driver takes on the device beyond llama.cpp's own numbers, once anything is there. */
 	readonly driverBytes: number;
+	/** Tokens in the context that the speed is predicted for; undefined: `usualFillTokens`. */
+	readonly fillTokens?: number | undefined;
 };
 
 /** Bytes that must be there, and those that may be read from the file again. */
@@ -69,7 +71,7 @@ Where the engine did not say what its compute buffers are, they are counted unde
 but a budget counts them: the system takes them back when the machine runs out of RAM, not when we are over our share;
 weights on the GPU leave page cache behind that the kernel takes back, which is not counted.
 */
-export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes}: PlanRequest): Plan => {
+export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes, fillTokens}: PlanRequest): Plan => {
 	const isOnDevice = dryRun.weights.vramBytes + dryRun.context.vramBytes > 0;
 	const vram = breakdownOf(dryRun, 'vramBytes', isOnDevice ? driverBytes : 0);
 	const ram = breakdownOf(dryRun, 'ramBytes', 0);
@@ -79,7 +81,7 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes}
 	const onVram = verdictOn({pinned: total(vram), mapped: 0}, machine.vram, vramMarginBytes);
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);
-	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}};
+	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}, fillTokens};
 	return {
 		settings,
 		exact: dryRun.exact,

@@ -4,12 +4,11 @@ import type {DryRun, MemorySplit, ModelFacts, Settings} from '../engine/types.js
 import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
-import {adviceFor} from './advice.js';
-import {createDryRunPace} from './dry-run-pace.js';
-import {type Binding, fitLayers, layersWithQ8Cache} from './fit.js';
+import {createDryRunPace, isAnswering, rivalOf} from './dry-run-pace.js';
+import {type FitOutcome, fitLayers, layersWithQ8Cache} from './fit.js';
+import {createKnownPlans} from './known-plans.js';
 import {type Budgets, machineOf} from './machine.js';
-import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
-import {canPlaceExperts, dryRunKey, isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
+import {isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 export type PlanState = {
@@ -17,11 +16,13 @@ export type PlanState = {
 	readonly pending: Settings | undefined;
 	/** What the tuner's settings will take; `exact` is false until the dry run has answered. */
 	readonly plan: Plan | undefined;
+	/** The dry run waits, so as not to slow an answer down. */
+	readonly isPostponed: boolean;
 	/** What applying them would add to what is taken now, or free (below 0). */
 	readonly added: MemorySplit | undefined;
 	readonly budgets: Budgets;
 	/** What keeps the last fit from being better, or why nothing can be fitted; forgotten when settings or budget change. */
-	readonly binding: Binding | 'no GPU' | undefined;
+	readonly binding: FitOutcome | undefined;
 	/** The engine is being asked, and the user waits for it. */
 	readonly isAsking: boolean;
 	/** What would make the settings better; undefined: not asked since they changed. */
@@ -32,6 +33,8 @@ type Options = {
 	readonly engine: EngineStore;
 	readonly monitor: ReadableStore<Readings>;
 	readonly budgets: Budgets;
+	/** Read anew: what `monitor` has may be of before a load, or nothing yet. */
+	readonly readMachine: () => Promise<Machine>;
 	readonly dryRun: (model: ModelFacts, settings: Settings) => Promise<DryRun>;
 	/** Threads that this machine can run at once. */
 	readonly threads: number;
@@ -45,11 +48,28 @@ type Options = {
 /** When the exact answer is there, the settings one step away are asked about, one by one, as long as nothing else is going on. */
 const idleMs = 600;
 
+/** Tokens of a conversation that has only begun: a question and half of its answer. */
+const leastFillTokens = 200;
+
+/** A dry run that is there within half a second is not worth a word. */
+const postponedMs = 500;
+
 /** The settings that the user has moved but not applied, and what they would take. */
-export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, threads, speeds, measured, driverBytes}: Options) => {
+export const createPlanStore = ({
+	engine,
+	monitor,
+	budgets,
+	readMachine,
+	dryRun: askEngine,
+	threads,
+	speeds,
+	measured,
+	driverBytes,
+}: Options) => {
 	const store = createStore<PlanState>({
 		pending: undefined,
 		plan: undefined,
+		isPostponed: false,
 		added: undefined,
 		budgets,
 		binding: undefined,
@@ -62,37 +82,23 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		);
 
 	const pace = createDryRunPace();
-	let dryRuns = new Map<string, Known>();
+	const plans = createKnownPlans({
+		askEngine: (facts, settings) => pace.time(() => askEngine(facts, settings)),
+		groundOf: facts => ({
+			weights: facts.weights,
+			machine: machineOf(monitor.get(), store.get().budgets),
+			speeds: speeds(facts),
+			driverBytes: driverBytes(),
+			fillTokens: Math.max(leastFillTokens, engine.get().contextUsed),
+		}),
+		device: () => engine.get().device,
+	});
 	let model: ModelFacts | undefined;
 	let timer: NodeJS.Timeout | undefined;
 
 	const limits = (): Limits | undefined => {
 		const {model: loaded, device} = engine.get();
 		return loaded && device ? limitsOf(loaded, device, threads) : undefined;
-	};
-
-	const ask = async (facts: ModelFacts, settings: Settings): Promise<DryRun> => {
-		const known = dryRuns.get(dryRunKey(settings));
-		if (known) return known.dryRun;
-		const dryRun = await pace.time(() => askEngine(facts, settings));
-		if (facts === model) dryRuns.set(dryRunKey(settings), {settings, dryRun});
-		return dryRun;
-	};
-
-	const basis = (facts: ModelFacts) => ({
-		weights: facts.weights,
-		machine: machineOf(monitor.get(), store.get().budgets),
-		speeds: speeds(facts),
-		driverBytes: driverBytes(),
-	});
-
-	const planFor = async (facts: ModelFacts, settings: Settings): Promise<Plan> =>
-		planOf({settings, dryRun: await ask(facts, settings), ...basis(facts)});
-
-	/** undefined: the engine was not asked yet. */
-	const knownPlan = (facts: ModelFacts, settings: Settings): Plan | undefined => {
-		const known = dryRuns.get(dryRunKey(settings));
-		return known && planOf({settings, dryRun: known.dryRun, ...basis(facts)});
 	};
 
 	const shown = (): {readonly facts: ModelFacts; readonly settings: Settings} | undefined => {
@@ -103,13 +109,12 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 
 	const show = (plan: Plan, facts: ModelFacts) => {
 		const now = engine.get().applied;
-		const taken = now && store.get().pending && knownPlan(facts, now);
+		const taken = now && store.get().pending && plans.known(facts, now);
 		const added = taken && {vramBytes: plan.vramBytes - taken.vramBytes, ramBytes: plan.ramBytes - taken.ramBytes};
 		change({plan: {...plan, measuredTokensPerSecond: measured(facts, plan.settings)}, added});
 	};
 
 	const isFree = () => engine.get().phase.name === 'ready';
-	const isAnswering = () => ['processing', 'writing', 'stopping'].includes(engine.get().phase.name);
 	const isBusy = () => !['ready', 'failed', 'idle'].includes(engine.get().phase.name);
 
 	const askNeighbours = async () => {
@@ -119,43 +124,34 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		for (const name of ['gpuLayers', 'cpuExpertLayers', 'contextSize'] as const) {
 			for (const move of ['more', 'less'] as const) {
 				if (!isFree() || shown()?.settings !== now.settings) return;
-				await ask(now.facts, moveSetting(now.settings, name, move, bounds)).catch(() => {});
+				await plans.planFor(now.facts, moveSetting(now.settings, name, move, bounds)).catch(() => {});
 			}
 		}
-	};
-
-	const adviceOn = async (
-		facts: ModelFacts,
-		settings: Settings,
-		askFor: typeof ask,
-		machine = basis(facts).machine,
-	): Promise<readonly Advice[]> => {
-		const ground = {...basis(facts), machine};
-		const plan = planOf({settings, dryRun: await askFor(facts, settings), ...ground});
-		const {device} = engine.get();
-		return adviceFor({...ground, plan, facts, ask: tried => askFor(facts, tried), canPlaceExperts: device && canPlaceExperts(device)});
 	};
 
 	/** At once from what is known, and exactly as soon as the keys rest and the engine has answered. */
 	const preview = () => {
 		clearTimeout(timer);
 		const now = shown();
+		change({isPostponed: false});
 		if (!now) {
 			change({plan: undefined, added: undefined});
 			return;
 		}
 
-		const known = knownPlan(now.facts, now.settings);
-		if (known) {
-			show(known, now.facts);
+		const plan = plans.known(now.facts, now.settings);
+		if (plan) {
+			show(plan, now.facts);
 			timer = setTimeout(askNeighbours, idleMs);
 			timer.unref();
 			return;
 		}
 
-		const near = nearestKnown(now.settings, [...dryRuns.values()]);
-		if (near) show(estimateOf({settings: now.settings, known: near, ...basis(now.facts)}), now.facts);
-		timer = setTimeout(() => void ask(now.facts, now.settings).then(preview, () => {}), pace.delayMs(isAnswering()));
+		const estimate = plans.estimate(now.facts, now.settings);
+		if (estimate) show(estimate, now.facts);
+		const delayMs = pace.delayMs(rivalOf(engine.get(), threads));
+		if (delayMs > postponedMs) change({isPostponed: true});
+		timer = setTimeout(() => void plans.planFor(now.facts, now.settings).then(preview, () => {}), delayMs);
 		timer.unref();
 	};
 
@@ -165,31 +161,39 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		preview();
 	};
 
-	let applied = engine.get().applied;
+	let {applied, contextUsed} = engine.get();
 	let wasAnswering = false;
+	let applying: Settings | undefined;
 	const unsubscribeEngine = engine.subscribe(() => {
 		const state = engine.get();
 		if (state.model !== model) {
 			model = state.model;
-			dryRuns = new Map();
+			plans.begin(model);
 		}
 
-		const answered = wasAnswering && !isAnswering();
-		wasAnswering = isAnswering();
+		const answers = isAnswering(state);
+		const answered = wasAnswering && !answers;
+		if (!wasAnswering && answers) pace.answerBegan();
+		wasAnswering = answers;
+		if (state.phase.name === 'reloading') applying ??= store.get().pending;
 		if (state.applied === applied) {
 			if (answered) preview();
+			else if (state.contextUsed !== contextUsed && !answers) refresh();
+			({contextUsed} = state);
 			return;
 		}
 
-		applied = state.applied;
+		({applied, contextUsed} = state);
 		const {pending, binding} = store.get();
-		setPending(undefined, applied && pending && isSameSettings(applied, pending) ? binding : undefined);
+		const isMovedMeanwhile = applied && applying && pending && !isSameSettings(applying, pending);
+		applying = undefined;
+		setPending(isMovedMeanwhile ? pending : undefined, applied && pending && isSameSettings(applied, pending) ? binding : undefined);
 	});
 	/** What is planned with has changed, not what is planned. */
 	const refresh = () => {
 		const now = shown();
-		const known = now && knownPlan(now.facts, now.settings);
-		if (known) show(known, now.facts);
+		const plan = now && plans.known(now.facts, now.settings);
+		if (plan) show(plan, now.facts);
 	};
 
 	const whileAsking = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -217,7 +221,7 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 		get: store.get,
 		subscribe: store.subscribe,
 		limits,
-		planFor,
+		planFor: (facts: ModelFacts, settings: Settings): Promise<Plan> => plans.planFor(facts, settings),
 		move(name: SettingName, move: Move) {
 			const bounds = limits();
 			const now = shown();
@@ -238,37 +242,41 @@ export const createPlanStore = ({engine, monitor, budgets, dryRun: askEngine, th
 			const now = shown();
 			const bounds = limits();
 			if (!now || !bounds || store.get().isAsking || !hasGpu()) return;
-			const wishes = {
-				settings: now.settings,
-				layers: bounds.gpuLayers,
-				cpuExpertLayers: bounds.cpuExpertLayers,
-				sizes: now.facts.weights.sizes,
-				machine: basis(now.facts).machine,
-			};
-			const tryOut = (settings: Settings) => planFor(now.facts, settings);
-			const fit = await whileAsking(() => fitLayers(wishes, tryOut));
+			const {facts, settings} = now;
+			const fitted = await whileAsking(async () => {
+				const machine = await readMachine();
+				const {gpuLayers: layers, cpuExpertLayers} = bounds;
+				const wishes = {settings, layers, cpuExpertLayers, sizes: facts.weights.sizes, machine};
+				const tryOut = (tried: Settings) => plans.planFor(facts, tried, machine);
+				return machine.vram && {wishes, tryOut, fit: await fitLayers(wishes, tryOut)};
+			});
+			if (shown()?.facts !== facts) return;
+			if (!fitted) {
+				change({binding: 'VRAM unknown'});
+				return;
+			}
+
+			const {wishes, tryOut, fit} = fitted;
 			const {bindingLimit} = fit;
-			if (shown()?.facts !== now.facts) return;
-			const binding = bindingLimit && {...bindingLimit, layersWithQ8Cache: 0};
+			const binding = bindingLimit ? {...bindingLimit, layersWithQ8Cache: 0} : 'all fit';
 			setPending(fit.plan.settings, binding);
 			const more = await layersWithQ8Cache(fit, wishes, tryOut);
-			if (binding && more > 0 && store.get().binding === binding) change({binding: {...binding, layersWithQ8Cache: more}});
+			if (binding !== 'all fit' && more > 0 && store.get().binding === binding) change({binding: {...binding, layersWithQ8Cache: more}});
 		},
 		/** Computes what would make the settings better, for the one who looks at them; at most 24 dry runs. */
 		async advise(): Promise<void> {
 			const now = shown();
 			if (!now || store.get().advice === 'asked') return;
 			change({advice: 'asked'});
-			const advice = await adviceOn(now.facts, now.settings, ask).catch(() => []);
+			const advice = await plans.advice(now.facts, now.settings).catch(() => []);
 			if (shown()?.settings === now.settings) change({advice});
 		},
 		/** The same for any settings, as long as the engine has nothing better to do. */
 		async adviseOn(facts: ModelFacts, settings: Settings, machine: Machine): Promise<readonly Advice[]> {
-			const askIdle: typeof ask = async (model, tried) => {
+			const mayAsk = () => {
 				if (isBusy()) throw new EngineError('aborted', 'The engine has something better to do.');
-				return ask(model, tried);
 			};
-			return adviceOn(facts, settings, askIdle, machine);
+			return plans.advice(facts, settings, {machine, mayAsk});
 		},
 		/** Makes the settings of a piece of advice pending, where it is about settings. */
 		follow(index: number) {

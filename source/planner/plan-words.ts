@@ -1,6 +1,6 @@
 import type {Settings} from '../engine/types.js';
-import {count, memory, rate} from '../lib/format.js';
-import type {Binding, BindingLimit} from './fit.js';
+import {count, memory, rate, unknown} from '../lib/format.js';
+import type {BindingLimit, FitOutcome} from './fit.js';
 import type {LargestContext} from './fit-context.js';
 import {limitBytes} from './memory.js';
 import {isBeyondTraining, type Limits} from './settings.js';
@@ -12,6 +12,8 @@ export type PlanText = {
 	/** What is left or too much, behind the head, the longest wording first. */
 	readonly rests: readonly string[];
 	readonly speed: string;
+	/** Why there is no speed, the longest wording first. */
+	readonly noSpeeds: readonly string[];
 };
 
 const marks = {fits: 'fits', tight: 'tight', 'does not fit': 'does not fit', paging: 'will page'} as const;
@@ -35,6 +37,12 @@ const speedText = ({tokensPerSecond, measuredTokensPerSecond}: Plan, approximate
 	return tokensPerSecond === undefined ? '' : `${approximately} ${rate(tokensPerSecond)} tok/s`;
 };
 
+/** How fast a GPU is nobody knows before it has answered. */
+const noSpeedTexts = ({tokensPerSecond, verdict, settings}: Plan): readonly string[] =>
+	tokensPerSecond === undefined && settings.gpuLayers > 0 && verdict !== 'paging'
+		? ['tok/s after the first answer', `${unknown} tok/s`]
+		: [];
+
 /** What a plan comes to, in the words of the tuner's last line. `approximately` stands before what was not asked of the engine. */
 export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string): PlanText => {
 	const isRam = plan.ramVerdict === plan.verdict && plan.vramVerdict !== plan.verdict;
@@ -47,6 +55,7 @@ export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string
 		head: `${plan.exact ? '' : `${approximately} `}${marks[plan.verdict]}`,
 		rests: left,
 		speed: speedText(plan, approximately),
+		noSpeeds: speedText(plan, approximately) ? [] : noSpeedTexts(plan),
 	};
 };
 
@@ -100,16 +109,20 @@ const shortBindingText = ({limit, next, missingBytes, isOfExperts}: BindingLimit
 type Remarkable = {
 	readonly settings: Settings;
 	readonly limits: Limits | undefined;
-	readonly binding: Binding | 'no GPU' | undefined;
+	readonly binding: FitOutcome | undefined;
 	readonly plan: Plan | undefined;
+	readonly isPostponed: boolean;
 };
 
 /** Words beside the verdict, the longest first; the last ones are for a line of 60 cells. */
-export const remarkTexts = ({settings, limits, binding, plan}: Remarkable): readonly string[] => {
+export const remarkTexts = ({settings, limits, binding, plan, isPostponed}: Remarkable): readonly string[] => {
 	if (binding === 'no GPU') return ['no VRAM: there is no GPU'];
+	if (binding === 'VRAM unknown') return ['the GPU does not say how much VRAM there is', 'VRAM unknown'];
+	if (isPostponed) return ['exact when the answer allows it', 'exact later'];
 	if (plan?.isRough) return ['llama.cpp could not simulate this: a rough formula answers', 'by a rough formula'];
 	if (limits && isBeyondTraining(settings, limits)) return [`trained for ${count(limits.trainedContext)} tokens`];
 	if (!binding) return [];
+	if (binding === 'all fit') return ['all layers fit'];
 	const text = shortBindingText(binding);
 	const {layersWithQ8Cache: more} = binding;
 	return [...(more > 0 ? [`${text}; ${q8CacheText(more)}`] : []), text, text.replace(/^.*: /, '')];

@@ -4,7 +4,7 @@ import {attentionCost, isHalfPrecision, meanCosts, promptAttentionCost, promptEx
 import type {ModelWeights, Speeds} from './types.js';
 
 /** Tokens in the context that a prediction counts with, where nobody says: a short conversation. */
-const usualFillTokens = 1000;
+export const usualFillTokens = 1000;
 
 export type Load = {
 	readonly settings: Pick<Settings, 'gpuLayers' | 'cpuExpertLayers' | 'contextSize' | 'threads'> & {readonly cacheTypeK: CacheType};

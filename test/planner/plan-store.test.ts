@@ -1,9 +1,11 @@
 import {describe, expect, test} from 'vitest';
 import {createEngineStore} from '../../source/engine/engine-store.js';
-import type {Device, Settings} from '../../source/engine/types.js';
+import type {Settings} from '../../source/engine/types.js';
 import {createStore} from '../../source/lib/store.js';
 import {noReadings, type Readings} from '../../source/monitor/types.js';
+import {machineOf} from '../../source/planner/machine.js';
 import {createPlanStore} from '../../source/planner/plan-store.js';
+import type {Machine, Speeds} from '../../source/planner/types.js';
 import {baseSettings, cpuDevice, createFakeEngine, gib} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
@@ -16,9 +18,9 @@ const readings: Readings = {
 
 const greedy = {temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05};
 
-type Options = {readonly device?: Device; readonly refuse?: NonNullable<Parameters<typeof createFakeEngine>[0]>['refuse']};
+type Options = NonNullable<Parameters<typeof createFakeEngine>[0]> & {readonly speeds?: Speeds};
 
-const setUp = (options: Options = {}) => {
+const setUp = ({speeds, ...options}: Options = {}) => {
 	const fake = createFakeEngine(options);
 	const engine = createEngineStore({
 		engine: fake.engine,
@@ -26,14 +28,17 @@ const setUp = (options: Options = {}) => {
 		temporaryFile: () => ({path: '/nowhere/state.bin', remove: async () => {}}),
 	});
 	const monitor = createStore(readings);
+	/** What is read next, in place of what the monitor has. */
+	const machines: Machine[] = [];
 	const budgets = {vram: undefined, ram: undefined};
 	const plan = createPlanStore({
 		dryRun: ({path}, settings) => fake.engine.dryRun({path, settings}),
 		engine,
 		monitor,
 		budgets,
+		readMachine: async () => machines.shift() ?? machineOf(monitor.get(), plan.get().budgets),
 		threads: 8,
-		speeds: () => undefined,
+		speeds: () => speeds,
 		measured: (_model, {gpuLayers}) => (gpuLayers === 13 ? 18.4 : undefined),
 		driverBytes: () => 0,
 	});
@@ -46,11 +51,12 @@ const setUp = (options: Options = {}) => {
 		...fake,
 		engine,
 		monitor,
+		machines,
 		plan,
 		pending: () => plan.get().pending,
 		/** How often other settings became pending. */
 		changes: () => seen.length - 1,
-		load: async () => engine.load(bigModel, baseSettings, {system: undefined, messages: []}),
+		load: async (other: Partial<Settings> = {}) => engine.load(bigModel, {...baseSettings, ...other}, {system: undefined, messages: []}),
 		apply: async () => engine.apply(plan.get().pending ?? baseSettings),
 	};
 };
@@ -137,6 +143,18 @@ describe('what is pending', () => {
 		expect(pending()).toBeUndefined();
 	});
 
+	test('what is moved while a change is made stays pending', async () => {
+		const {plan, engine, pending, hold} = await loaded();
+		plan.move('gpuLayers', 'more');
+		const release = hold('loadModel');
+		const applied = engine.apply(pending() ?? baseSettings);
+		await expect.poll(() => engine.get().phase.name).toBe('reloading');
+		plan.move('gpuLayers', 'more');
+		release();
+		await applied;
+		expect([engine.get().applied?.gpuLayers, pending()?.gpuLayers]).toEqual([13, 14]);
+	});
+
 	test('disposed, it no longer follows the engine', async () => {
 		const {plan, load, pending} = await loaded();
 		plan.move('gpuLayers', 'more');
@@ -178,21 +196,37 @@ describe('what it would take', () => {
 	});
 
 	test('while an answer is written dry runs wait, and are made up for when it is over', async () => {
-		const {plan, engine, hold, calls} = await loaded();
+		const {plan, engine, hold, calls, load} = setUp();
+		await load({threads: 8}); // all of them
 		await expect.poll(() => plan.get().plan?.exact).toBe(true);
 		const releaseAnswer = hold('answer');
 		const releaseDryRun = hold('dryRun');
 		const answered = engine.answer({prompt: 'hello', sampling: greedy, maxTokens: undefined}, () => {});
 		plan.move('gpuLayers', 'more');
 		await expect.poll(() => calls.at(-1)).toBe('dryRun');
-		setTimeout(releaseDryRun, 100); // what a real one takes; another is due 5 s later
+		setTimeout(releaseDryRun, 100); // what a real one takes; another is due 3 s later
 		await expect.poll(() => plan.get().plan).toMatchObject({exact: true, settings: {gpuLayers: 13}});
 		plan.move('gpuLayers', 'more');
-		expect(plan.get().plan).toMatchObject({exact: false, settings: {gpuLayers: 14}});
+		expect(plan.get()).toMatchObject({plan: {exact: false, settings: {gpuLayers: 14}}, isPostponed: true});
 		releaseAnswer();
 		await answered;
 		await expect.poll(() => plan.get().plan).toMatchObject({exact: true, settings: {gpuLayers: 14}});
+		expect(plan.get().isPostponed).toBe(false);
 		plan.dispose();
+	});
+
+	test('the speed is that of the tokens in the context, and of a short conversation where there are fewer', async () => {
+		const reply = () => 'word '.repeat(2000);
+		const speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 30e9, overheadMs: 0.15};
+		const {plan, engine} = await loaded({reply, speeds});
+		const speedAt = () => plan.get().plan?.tokensPerSecond ?? 0;
+		await expect.poll(speedAt).toBeGreaterThan(0);
+		const before = speedAt();
+		await engine.answer({prompt: 'hello', sampling: greedy, maxTokens: undefined}, () => {});
+		expect(engine.get().contextUsed).toBe(2000);
+		await expect.poll(speedAt).toBeLessThan(before);
+		await engine.setConversation(() => ({system: undefined, messages: []}));
+		expect(speedAt()).toBe(before);
 	});
 
 	test('it follows what others take of the machine', async () => {
@@ -211,6 +245,17 @@ describe('fit', () => {
 		expect(plan.get()).toMatchObject({isAsking: false, binding: {limit: 'VRAM', next: 22}});
 		plan.move('gpuLayers', 'less');
 		expect(plan.get().binding).toBeUndefined();
+	});
+
+	test('by a reading of now, where the gauge has none yet; without any it says so', async () => {
+		const machine = {vram: {totalBytes: 12 * gib, otherBytes: gib, budgetBytes: undefined}, ram: undefined};
+		const {plan, pending, monitor, machines} = await loaded();
+		monitor.set(noReadings);
+		machines.push({vram: undefined, ram: undefined}, machine);
+		await plan.fit();
+		expect([pending(), plan.get().binding]).toEqual([undefined, 'VRAM unknown']);
+		await plan.fit();
+		expect(pending()?.gpuLayers).toBe(21);
 	});
 
 	test('within a budget', async () => {

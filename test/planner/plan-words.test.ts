@@ -48,11 +48,14 @@ describe('what binds', () => {
 
 describe('beside the verdict', () => {
 	const remarks = (part: Partial<Parameters<typeof remarkTexts>[0]>) =>
-		remarkTexts({settings: baseSettings, limits, binding: undefined, plan: planAt(8), ...part});
+		remarkTexts({settings: baseSettings, limits, binding: undefined, plan: planAt(8), isPostponed: false, ...part});
 
 	test.each([
 		['nothing', remarks({}), []],
 		['no GPU', remarks({binding: 'no GPU'}), ['no VRAM: there is no GPU']],
+		['a GPU that does not tell', remarks({binding: 'VRAM unknown'}), ['the GPU does not say how much VRAM there is', 'VRAM unknown']],
+		['all there is', remarks({binding: 'all fit'}), ['all layers fit']],
+		['a dry run that waits', remarks({isPostponed: true}), ['exact when the answer allows it', 'exact later']],
 		[
 			'a rough formula',
 			remarks({plan: planAt(8, {exact: false}), binding}),

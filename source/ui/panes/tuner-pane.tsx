@@ -80,12 +80,14 @@ export const TunerView = (props: TunerViewProps) => {
 	return frame(
 		<>
 			{mode === 'advice' ? <TunerAdvice advice={plan.advice} /> : null}
-			{mode === 'breakdown' ? <TunerBreakdown plan={plan.plan} vram={machine.vram} ram={machine.ram} /> : null}
+			{mode === 'breakdown' ? (
+				<TunerBreakdown plan={plan.plan} vram={machine.vram} ram={machine.ram} width={width - (isCompact ? 2 : 4)} />
+			) : null}
 			{mode === 'advice' || mode === 'breakdown' ? null : (
 				<TunerSettings settings={settings} applied={applied} limits={limits} selected={isFocused ? selected : undefined} width={width} />
 			)}
 			{mode === 'budget' ? (
-				<TunerBudget budget={plan.budgets.vram} onBudget={onBudget} />
+				<TunerBudget budget={plan.budgets.vram} onBudget={onBudget} width={width - (isCompact ? 2 : 4)} />
 			) : (
 				<TunerStatus
 					plan={plan}
@@ -94,6 +96,7 @@ export const TunerView = (props: TunerViewProps) => {
 					limits={limits}
 					machine={machine}
 					isAsking={mode === 'asking'}
+					isReloading={isBusy}
 					width={width - (isCompact ? 2 : 4)}
 				/>
 			)}

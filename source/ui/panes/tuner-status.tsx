@@ -14,6 +14,8 @@ type TunerStatusProps = {
 	readonly machine: Machine;
 	/** An answer is in the way of what is to be applied. */
 	readonly isAsking: boolean;
+	/** Another change is being made. */
+	readonly isReloading: boolean;
 	/** Cells of the line. */
 	readonly width: number;
 };
@@ -32,7 +34,7 @@ export const fitTexts = (things: ReadonlyArray<readonly string[]>, room: number)
 };
 
 /** What the settings come to, and what Enter will do. */
-export const TunerStatus = ({plan: state, settings, applied, limits, machine, isAsking, width}: TunerStatusProps) => {
+export const TunerStatus = ({plan: state, settings, applied, limits, machine, isAsking, isReloading, width}: TunerStatusProps) => {
 	const theme = useTheme();
 	const {dot, approximately} = theme.glyphs;
 	if (isAsking) {
@@ -46,13 +48,19 @@ export const TunerStatus = ({plan: state, settings, applied, limits, machine, is
 	const canBe = !isImpossible(settings);
 	const text = state.plan && canBe ? planText(state.plan, machine, approximately) : undefined;
 	const verdict = text?.verdict ?? (canBe ? 'fits' : 'does not fit');
-	const color = {fits: theme.fits, tight: theme.tight, paging: theme.danger, 'does not fit': theme.danger}[verdict];
-	const head = canBe ? text?.head : `V ${settings.cacheTypeV} needs flash attention`;
-	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts({settings, limits, binding: state.binding, plan: state.plan});
-	const effect = effects[stepBetween(applied, settings)];
-	const room = width - 2 - (head ? head.length + 2 : 0) - 'Enter '.length - effect.length - 2;
-	const spaced = (said: string | undefined) => (said ? `${head ? gap : ''}${said}` : '');
-	const [remark, speed, rest] = fitTexts([remarks.map(spaced), [spaced(text?.speed)], text?.rests ?? []], room);
+	const isUnread = text !== undefined && limits !== undefined && limits.gpuLayers > 0 && !machine.vram;
+	const colors = {fits: theme.fits, tight: theme.tight, paging: theme.danger, 'does not fit': theme.danger};
+	const color = isUnread ? theme.dim : colors[verdict];
+	const said = isUnread ? 'VRAM not read yet' : text?.head;
+	const head = canBe ? said : `V ${settings.cacheTypeV} needs flash attention`;
+	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts({settings, limits, ...state});
+	const [key, effect] = isReloading ? ['Esc', 'stops the reload'] : ['Enter', effects[stepBetween(applied, settings)]];
+	const isWorth = isReloading || state.pending !== undefined;
+	const room = width - 2 - (head ? head.length + 2 : 0) - `${key} ${effect}`.length - 2;
+	const spaced = (words: string) => `${head ? gap : ''}${words}`;
+	const speedWords = text?.speed ? [spaced(text.speed)] : [];
+	const rests = isUnread ? [] : (text?.rests ?? []);
+	const [remark, speed, rest, noSpeed] = fitTexts([remarks.map(spaced), speedWords, rests, (text?.noSpeeds ?? []).map(spaced)], room);
 	return (
 		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>
 			<Text wrap="truncate" color={theme.dim}>
@@ -61,12 +69,13 @@ export const TunerStatus = ({plan: state, settings, applied, limits, machine, is
 				</Text>
 				{rest}
 				<Text color={theme.text}>{speed}</Text>
+				{noSpeed}
 				<Text color={state.isAsking ? theme.dim : theme.tight}>{remark}</Text>
 			</Text>
 			<Box flexShrink={0}>
-				<Text color={state.pending ? theme.text : theme.faint}>
-					<Text bold color={state.pending ? theme.accent : theme.faint}>
-						Enter
+				<Text color={isWorth ? theme.text : theme.faint}>
+					<Text bold color={isWorth ? theme.accent : theme.faint}>
+						{key}
 					</Text>
 					{` ${effect}`}
 				</Text>

@@ -145,7 +145,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		else if (verb === 'apply' && plan.get().pending && isAnswering(engine.get().phase.name)) turn('asking');
 		else if (verb === 'apply') void services.apply();
 		else if (verb === 'recall') plan.recall();
-		else if (verb === 'fit') void plan.fit();
+		else if (verb === 'fit') plan.fit().catch(error => chat.note(describeError(error), 'error'));
 		else if (verb === 'budget') {
 			if (plan.hasGpu()) turn('budget');
 		} else if (verb === 'advice') {
@@ -154,7 +154,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		} else if (verb === 'breakdown') turn(now.tuner === 'breakdown' ? 'settings' : 'breakdown');
 		else if (verb === 'putBack') {
 			if (now.tuner !== 'settings') turn('settings');
-			else if (plan.get().pending) plan.putBack();
+			else if (plan.get().pending && engine.get().phase.name !== 'reloading') plan.putBack();
 			else engine.cancel();
 		} else if (verb) plan.move(now.selected, verb);
 	});

@@ -9,6 +9,10 @@ import {TunerView, type TunerViewProps} from '../../../source/ui/panes/tuner-pan
 import {asciiGlyphs, createTheme, ThemeProvider} from '../../../source/ui/theme.js';
 import {baseSettings, cpuDevice, gib, gpuDevice} from '../../support/fake-engine.js';
 import {bigModel} from '../../support/fake-services.js';
+import {keys} from '../../support/keys.js';
+import {renderScreen} from '../../support/render-screen.js';
+
+const mib = 1024 ** 2;
 
 const atRest: TunerViewProps['plan'] = {
 	pending: undefined,
@@ -17,6 +21,7 @@ const atRest: TunerViewProps['plan'] = {
 	budgets: {vram: undefined, ram: undefined},
 	binding: undefined,
 	isAsking: false,
+	isPostponed: false,
 	advice: undefined,
 };
 
@@ -30,7 +35,7 @@ const base: TunerViewProps = {
 	applied: baseSettings,
 	plan: atRest,
 	limits: limitsOf(bigModel, gpuDevice, 8),
-	machine: {vram: undefined, ram: undefined},
+	machine: {vram: {totalBytes: 12 * gib, otherBytes: 0, budgetBytes: undefined}, ram: undefined},
 	isBusy: false,
 	onBudget: () => {},
 };
@@ -173,27 +178,61 @@ test('at 80 columns every value of every setting can be seen, chosen or not', ()
 	}
 });
 
+const parts = {weights: 43_315 * mib, cache: 0.5 * mib, compute: 0, driver: 0};
+const fitting: Plan = {
+	settings: baseSettings,
+	exact: true,
+	isRough: false,
+	vramBytes: 0,
+	ramBytes: 0,
+	breakdown: {vram: parts, ram: parts},
+	vramVerdict: 'fits',
+	ramVerdict: 'fits',
+	verdict: 'fits',
+	vramLeftBytes: 2 * gib,
+	ramLeftBytes: undefined,
+	ramMissingBytes: 0,
+	tokensPerSecond: undefined,
+	promptTokensPerSecond: undefined,
+};
+
+test('a GPU that has not answered yet has no speed, and nothing fits before its memory was read', () => {
+	const plan = {...atRest, plan: fitting};
+	expect(statusOf(show({width: 120, plan}))).toContain('fits, 2.0 GiB of VRAM left   tok/s after the first answer');
+	expect(show({width: 60, height: 4, isCompact: true, plan})).toContain('fits, 2.0 GiB of VRAM left  ');
+	expect(statusOf(show({plan, machine: {vram: undefined, ram: undefined}}))).toMatch(/● VRAM not read yet {3}tok/);
+});
+
+test('while a change is made, Enter is not offered', () => {
+	expect(statusOf(show({isBusy: true, ...pending({gpuLayers: 13})}))).toMatch(/Esc stops the reload │$/);
+});
+
+test.each([
+	[76, 'weights  KV cache   compute    driver     total    others', '42.3 GiB   0.5 MiB     0 MiB         —  42.3 GiB    11 MiB'],
+	[60, 'MiB    weights      KV compute  driver   total  others', 'VRAM    43,315     0.5       0       —  43,316      11'],
+])('the memory table has all of its columns at %i', (width, head, vram) => {
+	const [first, second] = show({
+		width,
+		height: 4,
+		isCompact: true,
+		mode: 'breakdown',
+		plan: {...atRest, plan: fitting},
+		machine: {vram: {totalBytes: 64 * gib, otherBytes: 11 * mib, budgetBytes: undefined}, ram: undefined},
+	}).split('\n');
+	expect([first, second]).toEqual([expect.stringContaining(head), expect.stringContaining(vram)]);
+});
+
+test('a budget that is no size: what would be one', async () => {
+	await using screen = await renderScreen(<TunerView {...base} mode="budget" />, {columns: 80, rows: 6});
+	await screen.type('12', keys.enter);
+	await screen.waitForText('VRAM budget 12');
+	await screen.waitForText('not a size, such as 11.5G, 11500M or 90%');
+});
+
 test.each([
 	[18.43, /fits, 2\.0 GiB of VRAM left {3}measured here: 18\.4 tok\/s/],
 	[undefined, /fits, 2\.0 GiB of VRAM left {3}≈ 17\.0 tok\/s/],
 ])('a speed that was measured (%s) stands where the expected one does', (measuredTokensPerSecond, phrase) => {
-	const parts = {weights: 0, cache: 0, compute: 0, driver: 0};
-	const plan: Plan = {
-		settings: baseSettings,
-		exact: true,
-		isRough: false,
-		vramBytes: 0,
-		ramBytes: 0,
-		breakdown: {vram: parts, ram: parts},
-		vramVerdict: 'fits',
-		ramVerdict: 'fits',
-		verdict: 'fits',
-		vramLeftBytes: 2 * gib,
-		ramLeftBytes: undefined,
-		ramMissingBytes: 0,
-		tokensPerSecond: 17,
-		promptTokensPerSecond: undefined,
-		measuredTokensPerSecond,
-	};
+	const plan = {...fitting, tokensPerSecond: 17, measuredTokensPerSecond};
 	expect(statusOf(show({width: 120, plan: {...atRest, plan}}))).toMatch(phrase);
 });
