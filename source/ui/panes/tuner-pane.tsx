@@ -16,7 +16,7 @@ import {TunerAdvice} from './tuner-advice.js';
 import {TunerBreakdown} from './tuner-breakdown.js';
 import {TunerBudget} from './tuner-budget.js';
 import {TunerSettings} from './tuner-settings.js';
-import {TunerStatus} from './tuner-status.js';
+import {fitTexts, TunerStatus} from './tuner-status.js';
 
 export type TunerViewProps = {
 	readonly width: number;
@@ -31,24 +31,36 @@ export type TunerViewProps = {
 	readonly limits: Limits | undefined;
 	readonly machine: Machine;
 	readonly isBusy: boolean;
+	/** Why the native hooks are off; undefined: they work. */
+	readonly hooksOff?: string | undefined;
 	/** An empty text is no budget. */
 	readonly onBudget: (size: Size | undefined) => void;
 };
 
-const summary = (settings: Settings, limits: Limits | undefined, separator: string) =>
+const summary = (settings: Settings, limits: Limits | undefined, separator: string, hooksOff: string | undefined) =>
 	[
 		limits?.gpuLayers ? `layers ${settings.gpuLayers}/${limits.gpuLayers}` : 'no GPU',
 		`ctx ${count(settings.contextSize)}`,
+		...(hooksOff === undefined ? [] : ['hooks off']),
 		`KV ${settings.cacheTypeK}/${settings.cacheTypeV}`,
 		`batch ${settings.batchSize}`,
 		`threads ${settings.threads}`,
 	].join(` ${separator} `);
 
-const hintFor = (width: number): string =>
+const keysFor = (width: number): string =>
 	width >= 100 ? '↑↓ choose  ←→ change  f fit  b budget  a advice  i memory  u undo  Esc put back' : 'f fit  b budget  a advice  i memory';
 
+/** On the frame, beside the title. */
+const hintFor = ({width, isFocused, hooksOff}: Pick<TunerViewProps, 'width' | 'isFocused' | 'hooksOff'>): string => {
+	const keys = isFocused ? keysFor(width) : '';
+	if (hooksOff === undefined) return keys;
+	const off = 'native hooks off';
+	const [text] = fitTexts([[`${off}: ${hooksOff}`, `${off} (vramble doctor)`, off]], width - 'Tuner'.length - 11 - keys.length);
+	return [text, keys].filter(Boolean).join('  ');
+};
+
 export const TunerView = (props: TunerViewProps) => {
-	const {width, height, isCompact, isFocused, mode, selected, applied, plan, limits, machine, isBusy, onBudget} = props;
+	const {width, height, isCompact, isFocused, mode, selected, applied, plan, limits, machine, isBusy, hooksOff, onBudget} = props;
 	const theme = useTheme();
 	const frame = (children: ReactNode) =>
 		isCompact ? (
@@ -56,7 +68,7 @@ export const TunerView = (props: TunerViewProps) => {
 				{children}
 			</Box>
 		) : (
-			<Pane title="Tuner" hint={isFocused ? hintFor(width) : ''} isFocused={isFocused} width={width} height={height}>
+			<Pane title="Tuner" hint={hintFor(props)} isFocused={isFocused} width={width} height={height}>
 				{children}
 			</Pane>
 		);
@@ -72,7 +84,7 @@ export const TunerView = (props: TunerViewProps) => {
 	if (isCompact && !isFocused) {
 		return frame(
 			<Text color={plan.pending ? theme.pending : theme.dim} wrap="truncate">
-				{summary(settings, limits, theme.glyphs.separator)}
+				{summary(settings, limits, theme.glyphs.separator, hooksOff)}
 			</Text>,
 		);
 	}
@@ -111,6 +123,7 @@ type TunerPaneProps = Pick<TunerViewProps, 'width' | 'height' | 'isCompact' | 'i
 export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 	const {engine, plan, monitor} = useServices();
 	const applied = useStore(engine, state => state.applied);
+	const hooksOff = useStore(engine, ({device}) => device?.hooksOff);
 	const isBusy = useStore(engine, state => state.phase.name === 'loading' || state.phase.name === 'reloading');
 	const state = useStore(plan, snapshot => snapshot);
 	const readings = useStore(monitor, snapshot => snapshot);
@@ -122,6 +135,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 			limits={plan.limits()}
 			machine={machineOf(readings, state.budgets)}
 			isBusy={isBusy}
+			hooksOff={hooksOff}
 			onBudget={size => {
 				plan.setVramBudget(size);
 				onBudgetSet();

@@ -236,3 +236,20 @@ test.each([
 	const plan = {...fitting, tokensPerSecond: 17, measuredTokensPerSecond};
 	expect(statusOf(show({width: 120, plan: {...atRest, plan}}))).toMatch(phrase);
 });
+
+test.each([
+	[120, false, '╭─ Tuner ─+ native hooks off: they were not compiled: there was no C\\+\\+ compiler ─╮'],
+	[60, false, '╭─ Tuner ─+ native hooks off \\(vramble doctor\\) ─╮'],
+	[120, true, '╭─ Tuner ─+ native hooks off  ↑↓ choose .* Esc put back ─╮'],
+	[80, true, '╭─ Tuner ─+ native hooks off  f fit  b budget  a advice  i memory ─╮'],
+])('native hooks that are off are on the frame: %i columns, focused %s', (width, isFocused, expected) => {
+	const hooksOff = 'they were not compiled: there was no C++ compiler';
+	const drawn = show({width, isFocused, hooksOff});
+	expect(row(drawn, 0)).toMatch(new RegExp(`^${expected}$`));
+	expect(stringWidth(row(drawn, 0))).toBe(width);
+	expect(show({width, isFocused})).not.toContain('hooks');
+});
+
+test('and without a frame in the summary', () => {
+	expect(show({isCompact: true, isFocused: false, hooksOff: 'VRAMBLE_NATIVE=off'})).toContain('ctx 4,096 · hooks off · KV');
+});
