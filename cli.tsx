@@ -136,6 +136,11 @@ const places: Places = {
 	engineProcess: new URL('engine-process.js', import.meta.url),
 	packageFile: new URL('../package.json', import.meta.url),
 };
+if (options.command !== 'bench' && options.wanted.draftModel !== undefined) {
+	const {checkDraftModel} = await import('./source/start/draft-model.js');
+	await checkDraftModel(options.wanted.draftModel);
+}
+
 if (options.command === 'bench') {
 	const {startBench} = await import('./source/start/bench.js');
 	await startBench(options, places);

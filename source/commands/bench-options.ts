@@ -83,7 +83,7 @@ const tuneOptions = (given: GivenFlags, shown: BenchOptions['shown'], combinatio
 };
 
 const ownFlags = ['tune', 'yes', 'n-prompt', 'prompt', 'n-gen', 'predict', 'repetitions', 'output', 'json'] as const;
-const ofAnswers = ['system', 'temp', 'top-k', 'top-p', 'min-p', 'seed', 'lookup'] as const;
+const ofAnswers = ['system', 'temp', 'top-k', 'top-p', 'min-p', 'seed', 'lookup', 'draft-model', 'gpu-layers-draft'] as const;
 
 /**
 The same flags as everywhere, with several values; `-p` and `-n` mean what they mean to llama-bench.

@@ -73,3 +73,6 @@ export const overrides = (given: GivenFlags): string | undefined => {
 	if (wrong === undefined) return value;
 	throw new UsageError(`--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors, not "${wrong}".`);
 };
+
+/** More layers than any model has. */
+export const allLayers = 9999;

@@ -40,6 +40,16 @@ export const flags = [
 	{names: ['flash-attn', 'fa'], value: 'on|off|auto', text: 'flash attention (auto)'},
 	{names: ['no-mmap'], text: 'copy the weights into RAM instead of mapping the file'},
 	{names: ['mlock'], text: 'keep the weights in RAM (needs a large enough ulimit -l)'},
+	{
+		names: ['draft-model', 'md', 'model-draft', 'spec-draft-model'],
+		value: 'FILE',
+		text: 'a smaller model of the same family that guesses what comes',
+	},
+	{
+		names: ['gpu-layers-draft', 'ngld', 'n-gpu-layers-draft', 'spec-draft-ngl'],
+		value: 'N|auto|all',
+		text: 'its layers on the GPU (auto: all)',
+	},
 	{names: ['lookup'], text: 'guess that what stood in the conversation before comes again, and check it (prompt lookup)'},
 	{names: ['vram'], value: 'SIZE', text: 'most VRAM that vramble may take: 11.5G, 11500M, 90%', repeats: true},
 	{names: ['ram'], value: 'SIZE', text: 'the same for RAM'},

@@ -1,14 +1,11 @@
 import {cacheTypeNames, type FlashAttention, type GpuChoice, type SplitMode, splitModes, type WantedSettings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
 import type {Budgets} from '../planner/machine.js';
-import {devices, number, oneOf, overrides, shares, sizes, text} from './flag-values.js';
+import {allLayers, devices, number, oneOf, overrides, shares, sizes, text} from './flag-values.js';
 import {type FlagName, flags, type GivenFlags, UsageError} from './flags.js';
 
 const gpuChoices: readonly GpuChoice[] = ['auto', 'cuda', 'vulkan', 'metal', 'off'];
 const flashChoices: readonly FlashAttention[] = ['auto', 'on', 'off'];
-/** More layers than any model has. */
-const allLayers = 9999;
-
 /** Words that stand before the model; a model file of that name is written as a path: `./plan`. */
 const commands = ['plan', 'doctor'] as const;
 
@@ -42,17 +39,29 @@ export type CliOptions = {
 	readonly ascii: boolean;
 };
 
-const gpuLayers = (given: GivenFlags): number | 'auto' => {
-	const value = text(given, 'gpu-layers');
+const layersOf = (given: GivenFlags, name: 'gpu-layers' | 'gpu-layers-draft'): number | 'auto' => {
+	const value = text(given, name);
 	if (value === undefined || value === 'auto') return 'auto';
 	if (value === 'all') return allLayers;
-	return number(given, 'gpu-layers', {least: 0, whole: true}) ?? 'auto';
+	return number(given, name, {least: 0, whole: true}) ?? 'auto';
 };
 
 const splitMode = (given: GivenFlags): SplitMode | undefined => {
 	const value = text(given, 'split-mode')?.toLowerCase();
 	if (value === 'row' || value === 'tensor') throw new UsageError(`--split-mode ${value}: none of the backends here can do that.`);
 	return oneOf(given, 'split-mode', splitModes);
+};
+
+/** With a file, all layers of it unless it is said. */
+const draftOptions = (given: GivenFlags): Pick<WantedSettings, 'draftModel' | 'draftGpuLayers'> => {
+	const draftModel = text(given, 'draft-model');
+	if (draftModel === undefined && given['gpu-layers-draft'] !== undefined) {
+		throw new UsageError('--gpu-layers-draft is about the model of --draft-model, which was not given.');
+	}
+
+	if (draftModel === undefined) return {};
+	const layers = layersOf(given, 'gpu-layers-draft');
+	return {draftModel, draftGpuLayers: layers === 'auto' ? allLayers : layers};
 };
 
 const mostOf = (name: string, sizes: readonly Size[], most: number): readonly Size[] => {
@@ -123,7 +132,7 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 		model,
 		gpu: given.device === 'none' ? 'off' : (oneOf(given, 'gpu', gpuChoices) ?? 'auto'),
 		wanted: {
-			gpuLayers: gpuLayers(given),
+			gpuLayers: layersOf(given, 'gpu-layers'),
 			cpuExpertLayers: given['cpu-moe'] ? allLayers : (number(given, 'n-cpu-moe', {least: 0, whole: true}) ?? 'auto'),
 			overrideTensor: overrides(given),
 			kvOffload: given['no-kv-offload'] ? false : undefined,
@@ -132,6 +141,7 @@ export const toOptions = (given: GivenFlags, positional: readonly string[]): Cli
 			mainGpu: number(given, 'main-gpu', {least: 0, most: 15, whole: true}),
 			tensorSplit: shares(given),
 			lookup: given.lookup ? true : undefined,
+			...draftOptions(given),
 			mmap: given['no-mmap'] !== true,
 			mlock: given.mlock === true,
 			contextSize:

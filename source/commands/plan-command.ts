@@ -1,14 +1,30 @@
-import {reaches} from '../engine/drafting-reach.js';
+import {leastConfidence, reaches} from '../engine/drafting-reach.js';
 import {lookupMatch} from '../engine/lookup.js';
 import type {GpuChoice, Settings, WantedSettings} from '../engine/types.js';
+import {allLayers} from './flag-values.js';
 
 /** As a POSIX shell takes it for one word. */
 export const shellQuote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+const asPath = (path: string): string => (path.startsWith('-') ? `./${path}` : path);
 
 /** `--load-mode` of llama.cpp v0.5.0; without it files are mapped where the device can. */
 const loadMode = ({mmap, mlock}: Settings): readonly string[] => {
 	if (mlock) return ['--load-mode', mmap ? 'mmap+mlock' : 'mlock'];
 	return mmap ? [] : ['--load-mode', 'none'];
+};
+
+const drafting = ({lookup, draftModel, draftGpuLayers = 0}: Settings): readonly string[] => {
+	const most = String(reaches.most);
+	if (!lookup && draftModel === undefined) return [];
+	return [
+		...['--spec-type', [lookup && 'ngram-simple', draftModel !== undefined && 'draft-simple'].filter(Boolean).join(',')],
+		...(lookup ? ['--spec-ngram-simple-size-n', String(lookupMatch), '--spec-ngram-simple-size-m', most] : []),
+		...(draftModel === undefined
+			? []
+			: ['--model-draft', asPath(draftModel), '--gpu-layers-draft', draftGpuLayers === allLayers ? 'all' : String(draftGpuLayers)]),
+		...(draftModel === undefined ? [] : ['--spec-draft-n-max', most, '--spec-draft-p-min', String(leastConfidence)]),
+	];
 };
 
 type Chosen = {readonly path: string; readonly settings: Settings; readonly threads: WantedSettings['threads']; readonly gpu: GpuChoice};
@@ -18,7 +34,7 @@ export const serverCommand = ({path, settings, threads, gpu}: Chosen): string =>
 	const batchSize = String(Math.min(settings.batchSize, settings.contextSize));
 	const words = [
 		'llama-server',
-		...['--model', path.startsWith('-') ? `./${path}` : path],
+		...['--model', asPath(path)],
 		...['--gpu-layers', String(settings.gpuLayers)],
 		...(settings.cpuExpertLayers > 0 ? ['--n-cpu-moe', String(settings.cpuExpertLayers)] : []),
 		...(settings.overrideTensor === undefined ? [] : ['--override-tensor', settings.overrideTensor]),
@@ -33,8 +49,7 @@ export const serverCommand = ({path, settings, threads, gpu}: Chosen): string =>
 		...['--batch-size', batchSize, '--ubatch-size', batchSize],
 		...['--flash-attn', settings.flashAttention],
 		...(threads === 'auto' ? [] : ['--threads', String(threads)]),
-		...(settings.lookup ? ['--spec-type', 'ngram-simple', '--spec-ngram-simple-size-n', String(lookupMatch)] : []),
-		...(settings.lookup ? ['--spec-ngram-simple-size-m', String(reaches.most)] : []),
+		...drafting(settings),
 		...['--parallel', '1'],
 		...loadMode(settings),
 	];

@@ -38,6 +38,10 @@ export const elsewhere =
 			weights: {vramBytes: 0, ramBytes: dryRun.weights.ramBytes + dryRun.weights.vramBytes},
 			context: {vramBytes, ramBytes: cacheBytes + ramBytes},
 			compute: {vramBytes, ramBytes},
+			// Without a GPU the engine has all of it in RAM.
+			draft:
+				dryRun.draft &&
+				(settings.draftGpuLayers === 0 ? dryRun.draft : {vramBytes: dryRun.draft.vramBytes + dryRun.draft.ramBytes, ramBytes: 0}),
 		};
 		return estimatedDryRun(settings, weights, {settings: base, dryRun: known});
 	};

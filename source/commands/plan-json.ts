@@ -27,11 +27,12 @@ const ramOf = (ram: Memory | undefined) => ({
 });
 
 /** The engine tells what its compute buffers are to 0.01 MiB. */
-const wholeBytes = ({weights, cache, compute, driver}: Breakdown): Breakdown => ({
+const wholeBytes = ({weights, cache, compute, driver, draft}: Breakdown): Breakdown => ({
 	weights: Math.round(weights),
 	cache: Math.round(cache),
 	compute: Math.round(compute),
 	driver: Math.round(driver),
+	draft: Math.round(draft),
 });
 
 const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}: Plan, recommended: boolean) => ({

@@ -1,3 +1,4 @@
+import {basename} from 'node:path';
 import type {Settings} from '../engine/types.js';
 import {count, fileSize, memory} from '../lib/format.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
@@ -29,6 +30,12 @@ const settingsLine = ({chosen: {settings}}: Report): string => {
 	const cache = cacheTypeK === cacheTypeV ? cacheTypeK : `${cacheTypeK} and ${cacheTypeV}`;
 	return `KV cache ${cache} · batch ${batchSize} · flash attention ${flashAttention} · ${weightsWords(settings)}`;
 };
+
+/** Of the draft model, which the table counts. */
+const draftLines = ({chosen: {settings, breakdown}}: Report): readonly string[] =>
+	settings.draftModel === undefined
+		? []
+		: [`draft model ${basename(settings.draftModel)}: ${memory(breakdown.vram.draft)} of VRAM, ${memory(breakdown.ram.draft)} of RAM`];
 
 const right = (title: string): Column => ({title, align: 'right'});
 const left = (title: string): Column => ({title, align: 'left'});
@@ -131,7 +138,13 @@ export const planText = (reports: readonly Report[], ascii: boolean): string => 
 	const [first] = reports;
 	if (!first) return '';
 	const isSingle = reports.length === 1;
-	const head = [modelLine(first), ...(isSingle ? machineWords(first) : ['Other machines, side by side']), settingsLine(first), ''];
+	const head = [
+		modelLine(first),
+		...(isSingle ? machineWords(first) : ['Other machines, side by side']),
+		settingsLine(first),
+		...draftLines(first),
+		'',
+	];
 	const lines = [...head, ...(isSingle ? one(first) : sideBySide(reports))].flatMap(line =>
 		line.startsWith(' ') ? [line] : wrapped(line, width),
 	);

@@ -67,6 +67,7 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 
 	const all = tokensOf(talk, [...history, ...asked]);
 	await evaluateMissing(target, all, call);
+	if (drafter?.drafts) await evaluateMissing(drafter.drafts, all, {signal});
 	drafter?.beginAnswer();
 	const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
 		...sampling,

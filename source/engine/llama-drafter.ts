@@ -2,12 +2,18 @@ import type {LlamaContextSequence, SequenceEvaluateOptions, Token} from 'node-ll
 import {createDraftingJudge} from './drafting-judge.js';
 import {nextReach, reaches} from './drafting-reach.js';
 import {EngineError} from './engine-errors.js';
-import type {Drafting} from './types.js';
+import {lookUp} from './lookup.js';
+import type {Drafting, Settings} from './types.js';
 
 /** Guesses what comes behind the tokens of a conversation; undefined: there is nothing to guess from, and no time was spent on it. */
 export type Guess = (tokens: readonly Token[], most: number) => Token[] | undefined | Promise<Token[] | undefined>;
 
+/** A draft model's own sequence, and what it guesses. */
+export type Drafts = {readonly sequence: LlamaContextSequence; readonly guess: Guess};
+
 export type Drafter = {
+	/** Of the draft model, which has to evaluate a prompt, too. */
+	readonly drafts: LlamaContextSequence | undefined;
 	readonly beginAnswer: () => void;
 	/** Of the answer so far, without tokens that are evaluated and not written yet. */
 	readonly tokens: () => number;
@@ -19,9 +25,9 @@ Lets what a sequence evaluates for an answer be guessed ahead, as long as that p
 sampling would have chosen them anyway: what is written does not depend on them.
 
 node-llama-cpp has token predictors for it, but its `_speculativeEvaluate` (3.22.1) never fills `validatedTokens`, and so refutes all guesses but the first of
-every evaluation: with a model as its own draft it gets 2 tokens out of 17.
+every evaluation.
 */
-export const createDrafter = (sequence: LlamaContextSequence, guess: Guess): Drafter => {
+const createDrafter = (sequence: LlamaContextSequence, guess: Guess, drafts: LlamaContextSequence | undefined): Drafter => {
 	const judge = createDraftingJudge();
 	const evaluatePlainly = sequence.evaluate.bind(sequence);
 	let reach: number = reaches.first;
@@ -97,6 +103,7 @@ export const createDrafter = (sequence: LlamaContextSequence, guess: Guess): Dra
 	Object.assign(sequence, {evaluate});
 
 	return {
+		drafts,
 		beginAnswer() {
 			judge.beginAnswer();
 			count = {tokens: 0, drafted: 0, accepted: 0};
@@ -104,4 +111,17 @@ export const createDrafter = (sequence: LlamaContextSequence, guess: Guess): Dra
 		tokens: () => count.tokens,
 		report: () => ({drafted: count.drafted, accepted: count.accepted, off: judge.off()}),
 	};
+};
+
+/** undefined: there is nothing to guess with, or `draftingOff` says why not. What stood there before comes first: it costs nothing. */
+export const drafterFor = (sequence: LlamaContextSequence, {lookup}: Settings, drafts: Drafts | undefined): Drafter | undefined => {
+	if (sequence.needsCheckpoints || drafts?.sequence.needsCheckpoints || (!lookup && !drafts)) return undefined;
+	const guess: Guess = (tokens, most) => (lookup ? lookUp(tokens, most) : undefined) ?? drafts?.guess(tokens, most);
+	return createDrafter(sequence, guess, drafts?.sequence);
+};
+
+/** Why settings that ask for drafts get none. */
+export const draftingOff = ({lookup, draftModel}: Settings): string | undefined => {
+	if (!lookup && draftModel === undefined) return undefined;
+	return `what ${draftModel === undefined ? 'this model has' : 'this model or its draft model has'} evaluated cannot be taken back token by token`;
 };

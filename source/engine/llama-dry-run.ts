@@ -1,5 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {GgmlType, type GgufFileInfo, GgufInsights, type Llama, readGgufFileInfo} from 'node-llama-cpp';
+import {draftSettingsOf, withoutDrafting} from '../planner/draft-settings.js';
 import {dryRunKey} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import type {LlamaLog} from './llama-log.js';
@@ -14,8 +15,11 @@ const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: 
 
 const logDelayMs = 50;
 
-/** The file that was last asked about. It keeps models without weights by their layers, so there is one for each placement. */
+/** A file that was asked about. It keeps models without weights by their layers, so there is one for each placement. */
 type Asked = {readonly path: string; readonly info: Promise<GgufFileInfo>; readonly byPlacement: Map<string, Promise<GgufInsights>>};
+
+/** A model and its draft model. */
+const mostFiles = 2;
 
 /** Placements whose models are kept: where somebody moves back and forth. Each takes as much as the vocabulary. */
 const mostPlacements = 3;
@@ -30,7 +34,8 @@ const forget = (insights: GgufInsights) => {
 export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 	const known = new Map<string, Promise<DryRun>>();
 	let last: Promise<unknown> = Promise.resolve();
-	let file: Asked | undefined;
+	/** The last one first. */
+	let files: readonly Asked[] = [];
 
 	const insightsFor = (llama: Llama, {info, byPlacement}: Asked, settings: Settings): Promise<GgufInsights> => {
 		const key = placementKey(settings);
@@ -47,12 +52,15 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 	};
 
 	const run = async (llama: Llama, path: string, settings: Settings): Promise<DryRun> => {
-		if (file?.path !== path) file = {path, info: readGgufFileInfo(path), byPlacement: new Map()};
+		const file = files.find(asked => asked.path === path) ?? {path, info: readGgufFileInfo(path), byPlacement: new Map()};
+		const others = files.filter(asked => asked !== file);
+		files = [file, ...others].slice(0, mostFiles);
 		const insights = await insightsFor(llama, file, settings).catch(error => {
-			file = undefined;
+			files = others;
 			throw error;
 		});
-		const {gpuLayers, mmap} = settings;
+		const {mmap} = settings;
+		const gpuLayers = Math.min(settings.gpuLayers, insights.totalLayers);
 		const fallbacks = log.fallbacks();
 		const weights = await insights.estimateModelResourceRequirementsV2({gpuLayers, useMmap: mmap});
 		if (log.fallbacks() > fallbacks) {
@@ -76,18 +84,32 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 		return {exact: log.fallbacks() === fallbacks, weights: toSplit(weights), context: toSplit(context), compute: log.computeBuffers()};
 	};
 
+	const ask = (llama: Llama, path: string, settings: Settings): Promise<DryRun> => {
+		// Of what it has answered already llama.cpp writes no more in its log.
+		const key = `${dryRunKey(settings)} ${path}`;
+		const earlier = known.get(key);
+		if (earlier) return earlier;
+		// One after the other: each reads what the log says while it runs.
+		const asked = last.then(() => placed(settings, () => run(llama, path, settings)));
+		last = asked.catch(() => {});
+		known.set(key, asked);
+		asked.catch(() => known.delete(key));
+		return asked;
+	};
+
 	return {
-		ask(llama: Llama, path: string, settings: Settings): Promise<DryRun> {
-			// Of what it has answered already llama.cpp writes no more in its log.
-			const key = `${dryRunKey(settings)} ${path}`;
-			const earlier = known.get(key);
-			if (earlier) return earlier;
-			// One after the other: each reads what the log says while it runs.
-			const asked = last.then(() => placed(settings, () => run(llama, path, settings)));
-			last = asked.catch(() => {});
-			known.set(key, asked);
-			asked.catch(() => known.delete(key));
-			return asked;
+		async ask(llama: Llama, path: string, settings: Settings): Promise<DryRun> {
+			const own = ask(llama, path, withoutDrafting(settings));
+			if (settings.draftModel === undefined) return own;
+			const [dryRun, draft] = await Promise.all([own, ask(llama, settings.draftModel, draftSettingsOf(settings))]);
+			return {
+				...dryRun,
+				exact: dryRun.exact && draft.exact,
+				draft: {
+					vramBytes: draft.weights.vramBytes + draft.context.vramBytes,
+					ramBytes: draft.weights.ramBytes + draft.context.ramBytes,
+				},
+			};
 		},
 	};
 };

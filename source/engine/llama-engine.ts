@@ -17,15 +17,15 @@ import {EngineError} from './engine-errors.js';
 import {chosenMemory, type DeviceChoice, isDeviceChoice} from './gpu-devices.js';
 import {answer, replay, type Talk} from './llama-answer.js';
 import {createChatFormats} from './llama-chat-format.js';
-import {createDrafter, type Drafter} from './llama-drafter.js';
+import {createDraftModel} from './llama-draft-model.js';
+import {type Drafter, drafterFor, draftingOff} from './llama-drafter.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
 import {noBackend, startLlama} from './llama-start.js';
 import {flash, ggmlType, instructionSetsOf, must} from './llama-words.js';
-import {lookUp} from './lookup.js';
 import {createPlacing, type NativeHooks} from './native-hooks.js';
-import type {Backend, Engine, EngineMemory, Loaded, Message, WantedSettings} from './types.js';
+import type {Backend, Engine, EngineMemory, Loaded, Message, Settings, WantedSettings} from './types.js';
 
 const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
 	...(system === undefined ? [] : [{type: 'system' as const, text: system}]),
@@ -52,6 +52,7 @@ export const createLlamaEngine = (): Engine => {
 	const placed = createPlacing(() => hooks, gpuDevices);
 	const chatFormatOf = createChatFormats();
 	const dryRuns = createDryRuns(log, placed);
+	const draft = createDraftModel(placed);
 
 	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {
 		if (error instanceof EngineError) return error;
@@ -90,12 +91,14 @@ export const createLlamaEngine = (): Engine => {
 		session = undefined;
 		sequence = undefined;
 		drafter = undefined;
+		await draft.freeContext();
 		await context?.dispose();
 		context = undefined;
 	};
 
 	const freeModel = async () => {
 		await freeContext();
+		await draft.free();
 		await model?.dispose();
 		model = undefined;
 	};
@@ -165,9 +168,12 @@ export const createLlamaEngine = (): Engine => {
 						loadSignal: signal,
 						onLoadProgress: progress => onEvent?.({progress}),
 					});
+				await draft.load(running, path, settings, signal);
 				model = await placed(settings, load);
 			} catch (error) {
-				throw explain(error, 'The model could not be loaded.', signal);
+				const explained = explain(error, 'The model could not be loaded.', signal);
+				await freeModel();
+				throw explained;
 			}
 		},
 
@@ -196,25 +202,23 @@ export const createLlamaEngine = (): Engine => {
 				context = await placed(settings, create);
 				sequence = context.getSequence();
 				session = new LlamaChatSession({contextSequence: sequence, chatWrapper: chatFormatOf(loaded)});
-				if (settings.lookup && !sequence.needsCheckpoints) drafter = createDrafter(sequence, lookUp);
 				session.setChatHistory(history);
+				const got: Settings = {
+					...settings,
+					threads,
+					gpuLayers: loaded.gpuLayers,
+					draftGpuLayers: draft.gpuLayers(),
+					cpuExpertLayers: settings.cpuExpertLayers === 'auto' ? 0 : settings.cpuExpertLayers,
+					contextSize: context.contextSize,
+					batchSize: context.batchSize,
+				};
+				const drafts = await draft.createContext(got, signal);
+				drafter = drafterFor(sequence, got, drafts);
+				return {settings: got, memory: await memory(), draftingOff: drafter ? undefined : draftingOff(got)};
 			} catch (error) {
 				await freeContext();
 				throw explain(error, 'The context could not be created.', signal);
 			}
-
-			return {
-				settings: {
-					...settings,
-					threads,
-					gpuLayers: loaded.gpuLayers,
-					cpuExpertLayers: settings.cpuExpertLayers === 'auto' ? 0 : settings.cpuExpertLayers,
-					contextSize: context.contextSize,
-					batchSize: context.batchSize,
-				},
-				memory: await memory(),
-				draftingOff: settings.lookup && !drafter ? 'what this model has evaluated cannot be taken back token by token' : undefined,
-			};
 		},
 
 		freeContext,
@@ -272,7 +276,8 @@ export const createLlamaEngine = (): Engine => {
 		memory,
 
 		// Without a device llama.cpp counts layers on one that is not there.
-		dryRun: async ({path, settings}) => dryRuns.ask(must(llama, 'engine'), path, hasGpu ? settings : {...settings, gpuLayers: 0}),
+		dryRun: async ({path, settings}) =>
+			dryRuns.ask(must(llama, 'engine'), path, hasGpu ? settings : {...settings, gpuLayers: 0, draftGpuLayers: 0}),
 
 		capVram: async ({bytes}) => must(llama, 'engine').setVramCap(bytes ?? null),
 

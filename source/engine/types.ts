@@ -46,6 +46,10 @@ export type Settings = {
 	readonly tensorSplit?: string | undefined;
 	/** Tokens that stood in the conversation before are guessed to come again, and checked several at once (prompt lookup). */
 	readonly lookup?: boolean | undefined;
+	/** The path of a smaller model with the same vocabulary, which guesses what comes (`--draft-model`). */
+	readonly draftModel?: string | undefined;
+	/** Its layers on the GPU (`--gpu-layers-draft`). */
+	readonly draftGpuLayers?: number | undefined;
 };
 
 /** What the engine is asked for: `auto` lets it choose; the answer says what it chose. The planner settles layers and context before. */
@@ -137,6 +141,8 @@ export type DryRun = {
 	readonly context: MemorySplit;
 	/** The part of `context` that is compute buffers, as llama.cpp says in its log (to 0.01 MiB); the rest is KV cache and recurrent state. undefined: it did not say. */
 	readonly compute: MemorySplit | undefined;
+	/** All that the draft model takes, weights and context; undefined: there is none. */
+	readonly draft?: MemorySplit | undefined;
 };
 
 /** `settings` is what was really got: a context may come out smaller than asked. */

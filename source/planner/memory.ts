@@ -53,7 +53,7 @@ const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (
 const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): Breakdown => {
 	const context = dryRun.context[side];
 	const compute = Math.min(context, dryRun.compute?.[side] ?? 0);
-	return {weights: dryRun.weights[side], cache: context - compute, compute, driver};
+	return {weights: dryRun.weights[side], cache: context - compute, compute, driver, draft: dryRun.draft?.[side] ?? 0};
 };
 
 /** KV cache and recurrent state. */
@@ -62,7 +62,7 @@ export const cacheOf = (dryRun: DryRun): MemorySplit => ({
 	ramBytes: breakdownOf(dryRun, 'ramBytes', 0).cache,
 });
 
-const total = ({weights, cache, compute, driver}: Breakdown): number => weights + cache + compute + driver;
+export const totalOf = ({weights, cache, compute, driver, draft}: Breakdown): number => weights + cache + compute + driver + draft;
 
 /**
 What settings take of a machine, by the engine's dry run.
@@ -72,13 +72,15 @@ but a budget counts them: the system takes them back when the machine runs out o
 weights on the GPU leave page cache behind that the kernel takes back, which is not counted.
 */
 export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes, fillTokens}: PlanRequest): Plan => {
-	const isOnDevice = dryRun.weights.vramBytes + dryRun.context.vramBytes > 0;
+	const isOnDevice = dryRun.weights.vramBytes + dryRun.context.vramBytes + (dryRun.draft?.vramBytes ?? 0) > 0;
 	const vram = breakdownOf(dryRun, 'vramBytes', isOnDevice ? driverBytes : 0);
 	const ram = breakdownOf(dryRun, 'ramBytes', 0);
 	const isMapped = settings.mmap && !settings.mlock;
-	const shared = machine.isUnified ? total(vram) : 0;
-	const ramNeed = isMapped ? {pinned: ram.cache + ram.compute + shared, mapped: ram.weights} : {pinned: total(ram) + shared, mapped: 0};
-	const onVram = verdictOn({pinned: total(vram), mapped: 0}, machine.vram, vramMarginBytes);
+	const shared = machine.isUnified ? totalOf(vram) : 0;
+	const ramNeed = isMapped
+		? {pinned: totalOf(ram) - ram.weights + shared, mapped: ram.weights}
+		: {pinned: totalOf(ram) + shared, mapped: 0};
+	const onVram = verdictOn({pinned: totalOf(vram), mapped: 0}, machine.vram, vramMarginBytes);
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);
 	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}, fillTokens};
@@ -86,8 +88,8 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 		settings,
 		exact: dryRun.exact,
 		isRough: !dryRun.exact,
-		vramBytes: total(vram),
-		ramBytes: total(ram),
+		vramBytes: totalOf(vram),
+		ramBytes: totalOf(ram),
 		breakdown: {vram, ram},
 		vramVerdict: onVram.verdict,
 		ramVerdict: onRam.verdict,
@@ -149,6 +151,7 @@ export const estimatedDryRun = (settings: Settings, weights: ModelWeights, known
 		},
 		context: {vramBytes: onGpu + scaled.vramBytes, ramBytes: Math.round(cache) - onGpu + scaled.ramBytes},
 		compute: dryRun.compute && scaled,
+		draft: dryRun.draft,
 	};
 };
 

@@ -24,6 +24,8 @@ const placement = [
 	'tensorSplit',
 	'mmap',
 	'mlock',
+	'draftModel',
+	'draftGpuLayers',
 ] as const;
 
 export const needsReload = (loaded: WantedSettings, wanted: WantedSettings): boolean => placement.some(key => loaded[key] !== wanted[key]);
@@ -61,7 +63,10 @@ export const limitsOf = (model: ModelFacts, device: Device, threads: number): Li
 });
 
 /** What can be moved; the others are set on the command line. */
-export type SettingName = Exclude<keyof Settings, 'overrideTensor' | 'kvOffload' | 'lookup' | keyof DeviceChoice>;
+export type SettingName = Exclude<
+	keyof Settings,
+	'overrideTensor' | 'kvOffload' | 'lookup' | 'draftModel' | 'draftGpuLayers' | keyof DeviceChoice
+>;
 
 /** In the order of the tuner's lines. */
 export const settingNames: readonly SettingName[] = [

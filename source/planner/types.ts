@@ -67,7 +67,14 @@ export type Speeds = {
 export type Verdict = 'fits' | 'tight' | 'does not fit' | 'paging';
 
 /** Bytes by what they are for. */
-export type Breakdown = {readonly weights: number; readonly cache: number; readonly compute: number; readonly driver: number};
+export type Breakdown = {
+	readonly weights: number;
+	readonly cache: number;
+	readonly compute: number;
+	readonly driver: number;
+	/** All that the draft model takes. */
+	readonly draft: number;
+};
 
 export type Plan = {
 	readonly settings: Settings;

@@ -23,6 +23,13 @@ test('what is not the default is said', () => {
 	);
 	expect(command({tensorSplit: '3,1'})).toContain(' --tensor-split 3,1 ');
 	expect(command({lookup: true})).toContain(' --spec-type ngram-simple --spec-ngram-simple-size-n 3 --spec-ngram-simple-size-m 16 ');
+	expect(command({lookup: true, draftModel: '-small.gguf', draftGpuLayers: 9999})).toContain(
+		' --spec-type ngram-simple,draft-simple --spec-ngram-simple-size-n 3 --spec-ngram-simple-size-m 16 ' +
+			'--model-draft ./-small.gguf --gpu-layers-draft all --spec-draft-n-max 16 --spec-draft-p-min 0.6 ',
+	);
+	expect(command({draftModel: 'small.gguf', draftGpuLayers: 0})).toContain(
+		' --spec-type draft-simple --model-draft small.gguf --gpu-layers-draft 0 ',
+	);
 	expect(command({mmap: false})).toMatch(/ --load-mode none$/);
 	expect(command({mmap: false, mlock: true})).toMatch(/ --load-mode mlock$/);
 	expect(command({mlock: true})).toMatch(/ --load-mode mmap\+mlock$/);

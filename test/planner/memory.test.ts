@@ -123,11 +123,30 @@ describe('a plan', () => {
 			machine(12 * gib, 32 * gib, 4 * gib),
 			90 * mib,
 		);
-		expect(breakdown.vram).toEqual({weights: 3 * gib + 200 * mib, cache: 96 * mib, compute: 128 * mib, driver: 90 * mib});
+		expect(breakdown.vram).toEqual({weights: 3 * gib + 200 * mib, cache: 96 * mib, compute: 128 * mib, driver: 90 * mib, draft: 0});
 		expect(vramBytes).toBe(3 * gib + 514 * mib);
 		expect(vramLeftBytes).toBe(4 * gib - vramBytes);
 		expect(breakdown.ram.driver).toBe(0);
 		expect(ramBytes + (ramLeftBytes ?? 0)).toBe(32 * gib);
+	});
+
+	test('counts the draft model, which does not page', () => {
+		const settings = {...baseSettings, gpuLayers: 0, mmap: true, draftModel: 'small.gguf', draftGpuLayers: 99};
+		const dryRun: DryRun = {
+			exact: true,
+			weights: {vramBytes: 0, ramBytes: 8 * gib},
+			context: {vramBytes: 0, ramBytes: gib},
+			compute: undefined,
+			draft: {vramBytes: 2 * gib, ramBytes: gib},
+		};
+		const on = (vram: number, ram: number) =>
+			planOf({settings, dryRun, weights, machine: machine(vram, ram), speeds: undefined, driverBytes: 90 * mib});
+		const {vramBytes, ramBytes, breakdown} = on(12 * gib, 32 * gib);
+		expect([vramBytes, ramBytes]).toEqual([2 * gib + 90 * mib, 10 * gib]);
+		expect(breakdown.vram).toEqual({weights: 0, cache: 0, compute: 0, driver: 90 * mib, draft: 2 * gib});
+		expect(on(2 * gib, 32 * gib).vramVerdict).toBe('does not fit');
+		expect(on(12 * gib, 9 * gib).ramVerdict).toBe('paging');
+		expect(on(12 * gib, 1.5 * gib).ramVerdict).toBe('does not fit');
 	});
 
 	test('has no driver where nothing is on the device, and no speed where none is known', () => {
@@ -135,7 +154,7 @@ describe('a plan', () => {
 		const settings = {...baseSettings, gpuLayers: 0};
 		const result = planOf({settings, dryRun, weights, machine: machine(gib, gib), speeds: undefined, driverBytes: 90});
 		expect(result).toMatchObject({exact: false, vramBytes: 0, ramBytes: 8, tokensPerSecond: undefined, promptTokensPerSecond: undefined});
-		expect(result.breakdown.ram).toEqual({weights: 5, cache: 3, compute: 0, driver: 0});
+		expect(result.breakdown.ram).toEqual({weights: 5, cache: 3, compute: 0, driver: 0, draft: 0});
 	});
 });
 

@@ -4,6 +4,7 @@ import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, describe, expect, test, vi} from 'vitest';
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
 import type {Answer, Engine, WantedSettings} from '../../source/engine/types.ts';
+import {baseSettings} from '../support/fake-engine.ts';
 import {guideVocabulary, tinySlidingWindow} from '../support/gguf-shapes.ts';
 import {writeGguf} from '../support/gguf-writer.ts';
 import {askerOf, guidePath, nobody, smolPath, wanted} from './engines.ts';
@@ -64,6 +65,62 @@ describe.each(models)('prompt lookup with $name', ({path, questions}) => {
 		expect(total(looked, 'drafted')).toBeGreaterThanOrEqual(total(looked, 'accepted'));
 		expect(without[0]?.drafting).toBeUndefined();
 	});
+});
+
+describe.each(models)('$name as its own draft model', ({path, questions}) => {
+	test.skipIf(path === undefined)('writes the same text, and nearly every guess comes true', async () => {
+		const without = await answersOf(path ?? '', wanted, questions, 40);
+		const drafted = await answersOf(path ?? '', {...wanted, draftModel: path, draftGpuLayers: 0}, questions, 40);
+		expect(textsOf(drafted)).toEqual(textsOf(without));
+		expect(drafted.map(({contextUsed}) => contextUsed)).toEqual(without.map(({contextUsed}) => contextUsed));
+		expect(total(drafted, 'drafted')).toBeGreaterThan(30);
+		expect(total(drafted, 'accepted') / total(drafted, 'drafted')).toBeGreaterThan(0.95);
+	});
+});
+
+test('both guess: what stood there before comes first', async () => {
+	const questions = ['what is a kv cache?', 'what is a kv cache?', 'what is a gpu layer?'];
+	const both = await answersOf(guidePath, {...wanted, lookup: true, draftModel: guidePath, draftGpuLayers: 0}, questions);
+	expect(textsOf(both)).toEqual(textsOf(await answersOf(guidePath, wanted, questions)));
+	expect(total(both, 'accepted')).toBeGreaterThan(30);
+});
+
+test.skipIf(smolPath === undefined)('a draft model with another vocabulary is refused, and the model can still be loaded', async () => {
+	const settings = {...wanted, draftModel: smolPath, draftGpuLayers: 0};
+	await expect(engine.loadModel({path: guidePath, settings})).rejects.toMatchObject({
+		code: 'unsupported',
+		message: 'The draft model cannot guess for this model.',
+		why: 'Its vocabulary has 49,152 tokens, and that of the model 2,816.',
+	});
+	expect((await engine.memory()).ownRamBytes).toBe(0);
+	await engine.loadModel({path: guidePath, settings: wanted});
+});
+
+test('what the draft model takes is known before, and freed with the model', async () => {
+	const settings = {...baseSettings, gpuLayers: 0, contextSize: 1024, batchSize: 128, threads: 1};
+	const withDraft = {...settings, draftModel: guidePath, draftGpuLayers: 9999};
+	const {weights, context, draft, exact} = await engine.dryRun({path: guidePath, settings: withDraft});
+	expect([exact, draft]).toEqual([true, {vramBytes: 0, ramBytes: weights.ramBytes + context.ramBytes}]);
+	expect((await engine.dryRun({path: guidePath, settings})).draft).toBeUndefined();
+	const taken = async (tried: typeof settings) => {
+		await engine.loadModel({path: guidePath, settings: tried});
+		const {memory} = await engine.createContext({settings: tried});
+		await engine.freeModel();
+		return memory.ownRamBytes;
+	};
+	expect(await taken(withDraft)).toBe(2 * (await taken(settings)));
+	expect((await engine.memory()).ownRamBytes).toBe(0);
+});
+
+test('above temperature 0 a draft model guesses, too', async () => {
+	const settings = {...wanted, draftModel: guidePath, draftGpuLayers: 0};
+	await engine.setConversation(nobody);
+	await engine.loadModel({path: guidePath, settings});
+	await engine.createContext({settings});
+	const sampling = {temperature: 0.8, seed: 7, topK: 40, topP: 0.95, minP: 0.05};
+	const {text, drafting} = await engine.answer({prompt: 'what is a kv cache?', sampling, maxTokens: 60});
+	expect(text).not.toBe('');
+	expect(drafting?.accepted).toBeGreaterThan(0);
 });
 
 test('an answer that is cut off leaves nothing behind that was not written', async () => {

@@ -71,6 +71,15 @@ describe.skipIf(!hasDevice)(`on a Vulkan device${reason}`, () => {
 		expect(all.ownRamBytes).toBeLessThan(none.ownRamBytes);
 	});
 
+	test('the draft model takes the VRAM that was said before', async () => {
+		const settings = {...small, gpuLayers: 4, cpuExpertLayers: 0, threads: 1, draftModel: guidePath, draftGpuLayers: 6};
+		expect(await store.load(guide, settings, nobody)).toEqual({ok: true});
+		const {weights, context, draft} = await engine.dryRun({path: guidePath, settings});
+		expect(draft?.vramBytes).toBeGreaterThan(guide.sizeBytes / 3);
+		expect((await engine.memory()).ownVramBytes).toBe(weights.vramBytes + context.vramBytes + (draft?.vramBytes ?? 0));
+		expect(applied()).toMatchObject({gpuLayers: 4, draftGpuLayers: 6});
+	});
+
 	test('another context keeps the weights where they are', async () => {
 		await load(guide.layers);
 		const before = await weightsOnly(engine, applied());

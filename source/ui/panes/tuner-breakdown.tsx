@@ -1,5 +1,6 @@
 import {Text} from 'ink';
 import {mebibytes, memory} from '../../lib/format.js';
+import {totalOf} from '../../planner/memory.js';
 import type {Breakdown, Memory, Plan} from '../../planner/types.js';
 import {useTheme} from '../theme.js';
 
@@ -11,27 +12,34 @@ type TunerBreakdownProps = {
 	readonly width: number;
 };
 
-const names = ['weights', 'KV cache', 'compute', 'driver', 'total', 'others'] as const;
+const columns = ['weights', 'KV cache', 'compute', 'driver', 'draft', 'total', 'others'] as const;
+
+type Columns = ReadonlyArray<(typeof columns)[number]>;
 
 /** Where every number has its unit; else MiB. */
-const wide = {column: 10, name: 9, least: 9 + 10 * names.length};
+const wide = {column: 10, name: 9};
 const narrow = {column: 8, name: 8};
 
-const sum = ({weights, cache, compute, driver}: Breakdown) => weights + cache + compute + driver;
+type RowProps = {
+	readonly name: string;
+	readonly of: Breakdown;
+	readonly others: number | undefined;
+	readonly names: Columns;
+	readonly isWide: boolean;
+};
 
-type RowProps = {readonly name: string; readonly of: Breakdown; readonly others: number | undefined; readonly isWide: boolean};
-
-const Row = ({name, of, others, isWide}: RowProps) => {
+const Row = ({name, of, others, names, isWide}: RowProps) => {
 	const theme = useTheme();
 	const look = isWide ? wide : narrow;
 	// A driver that nobody has measured yet is unknown, not nothing.
-	const cells = [of.weights, of.cache, of.compute, of.driver || undefined, sum(of), others];
+	const driver = of.driver || undefined;
+	const bytes = {weights: of.weights, 'KV cache': of.cache, compute: of.compute, driver, draft: of.draft, total: totalOf(of), others};
 	return (
 		<Text wrap="truncate">
 			<Text color={theme.dim}>{`  ${name}`.padEnd(look.name)}</Text>
-			{cells.map((bytes, index) => (
-				<Text key={names[index]} bold={names[index] === 'total'} color={names[index] === 'others' ? theme.dim : theme.text}>
-					{(isWide ? memory : mebibytes)(bytes).padStart(look.column)}
+			{names.map(column => (
+				<Text key={column} bold={column === 'total'} color={column === 'others' ? theme.dim : theme.text}>
+					{(isWide ? memory : mebibytes)(bytes[column]).padStart(look.column)}
 				</Text>
 			))}
 		</Text>
@@ -42,7 +50,10 @@ const Row = ({name, of, others, isWide}: RowProps) => {
 export const TunerBreakdown = ({plan, vram, ram, width}: TunerBreakdownProps) => {
 	const theme = useTheme();
 	if (!plan) return <Text color={theme.dim}> The engine is being asked.</Text>;
-	const isWide = width >= wide.least;
+	const kinds = columns.filter(name => name !== 'draft' || plan.settings.draftModel !== undefined);
+	const fits = (names: Columns, {name, column}: typeof wide | typeof narrow) => name + column * names.length <= width;
+	const isWide = fits(kinds, wide);
+	const names = kinds.filter(name => name !== 'others' || fits(kinds, narrow));
 	const look = isWide ? wide : narrow;
 	const corner = [!plan.exact && theme.glyphs.approximately, !isWide && 'MiB'].filter(Boolean).join(' ');
 	const head = names.map(name => (name === 'KV cache' && !isWide ? 'KV' : name).padStart(look.column)).join('');
@@ -51,8 +62,8 @@ export const TunerBreakdown = ({plan, vram, ram, width}: TunerBreakdownProps) =>
 			<Text color={theme.dim} wrap="truncate">
 				{`  ${corner}`.padEnd(look.name) + head}
 			</Text>
-			<Row name="VRAM" of={plan.breakdown.vram} others={vram?.otherBytes} isWide={isWide} />
-			<Row name="RAM" of={plan.breakdown.ram} others={ram?.otherBytes} isWide={isWide} />
+			<Row name="VRAM" of={plan.breakdown.vram} others={vram?.otherBytes} names={names} isWide={isWide} />
+			<Row name="RAM" of={plan.breakdown.ram} others={ram?.otherBytes} names={names} isWide={isWide} />
 		</>
 	);
 };

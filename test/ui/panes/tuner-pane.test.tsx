@@ -178,7 +178,7 @@ test('at 80 columns every value of every setting can be seen, chosen or not', ()
 	}
 });
 
-const parts = {weights: 43_315 * mib, cache: 0.5 * mib, compute: 0, driver: 0};
+const parts = {weights: 43_315 * mib, cache: 0.5 * mib, compute: 0, driver: 0, draft: 0};
 const fitting: Plan = {
 	settings: baseSettings,
 	exact: true,
@@ -208,15 +208,27 @@ test('while a change is made, Enter is not offered', () => {
 });
 
 test.each([
-	[76, 'weights  KV cache   compute    driver     total    others', '42.3 GiB   0.5 MiB     0 MiB         —  42.3 GiB    11 MiB'],
-	[60, 'MiB    weights      KV compute  driver   total  others', 'VRAM    43,315     0.5       0       —  43,316      11'],
-])('the memory table has all of its columns at %i', (width, head, vram) => {
+	[
+		76,
+		undefined,
+		'weights  KV cache   compute    driver     total    others',
+		'42.3 GiB   0.5 MiB     0 MiB         —  42.3 GiB    11 MiB',
+	],
+	[60, undefined, 'MiB    weights      KV compute  driver   total  others', 'VRAM    43,315     0.5       0       —  43,316      11'],
+	[
+		76,
+		'small.gguf',
+		'MiB    weights      KV compute  driver   draft   total  others',
+		'43,315     0.5       0       —       0  43,316      11',
+	],
+	[60, 'small.gguf', 'MiB    weights      KV compute  driver   draft   total', 'VRAM    43,315     0.5       0       —       0  43,316'],
+])('the memory table at %i, with the draft model %s', (width, draftModel, head, vram) => {
 	const [first, second] = show({
 		width,
 		height: 4,
 		isCompact: true,
 		mode: 'breakdown',
-		plan: {...atRest, plan: fitting},
+		plan: {...atRest, plan: {...fitting, settings: {...fitting.settings, draftModel}}},
 		machine: {vram: {totalBytes: 64 * gib, otherBytes: 11 * mib, budgetBytes: undefined}, ram: undefined},
 	}).split('\n');
 	expect([first, second]).toEqual([expect.stringContaining(head), expect.stringContaining(vram)]);
