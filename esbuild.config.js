@@ -33,6 +33,8 @@ const {outputFiles} = await build({
 		// Yoga would fetch its own code from a data URL, for which Node.js loads all of undici: a third of the time to the first frame.
 		fetch: 'undefined',
 	},
+	// Ink's, too.
+	alias: {'string-width': './source/lib/string-width.ts'},
 	// Found by their own files beside them; react-devtools-core is only asked for with DEV=true.
 	external: ['node-llama-cpp', 'systeminformation', 'write-file-atomic', 'react-devtools-core'],
 	// What was CommonJS still calls `require` for Node's own modules.

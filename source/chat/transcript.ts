@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from '../lib/string-width.js';
 import {drawable} from '../lib/text.js';
 import type {ChatMessage} from './message.js';
 

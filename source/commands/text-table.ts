@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from '../lib/string-width.js';
 
 export type Column = {readonly title: string; readonly align: 'left' | 'right'};
 

@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from '../lib/string-width.js';
 
 /** What stands for the signs that our own texts use; everything else becomes question marks of the same width. */
 const signs: Readonly<Record<string, string>> = {

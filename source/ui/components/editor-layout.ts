@@ -1,4 +1,4 @@
-import stringWidth from 'string-width';
+import stringWidth from '../../lib/string-width.js';
 
 /** Cells that the prompt glyph and its space take before every row. */
 export const promptWidth = 2;
