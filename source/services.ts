@@ -230,7 +230,10 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	const apply = async () => {
 		const {pending} = plan.get();
 		const {applied, model} = engine.get();
-		if (!pending || !applied || !model) return;
+		if (pending && applied && model) await plan.whileQueued(pending, () => applyQueued(pending, applied, model));
+	};
+
+	const applyQueued = async (pending: Settings, applied: Settings, model: ModelFacts) => {
 		try {
 			await plan.whileAsking(() => loads.check(model, pending, plan.planFor));
 		} catch (error) {
@@ -243,6 +246,8 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		if (name === 'processing' || name === 'writing') chat.note('The change comes after the answer; Esc in the tuner takes it back.');
 		const outcome = await engine.apply(pending, () => plan.get().pending === pending);
 		const next = engine.get().applied;
+		const {queued} = plan.get();
+		if (queued && queued !== pending) return; // others were asked for instead
 		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');
 		if (outcome.ok && next && next.contextSize !== applied.contextSize) warnAbout(model, next, next);
 		if (outcome.ok) await afterLoad();

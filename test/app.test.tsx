@@ -541,12 +541,15 @@ describe('tuner', () => {
 		await screen.waitForText('An answer is being written.');
 		await screen.press('enter');
 		await screen.waitForText('The change comes after the answer');
+		await screen.waitForText('Esc takes back: full reload');
+		await screen.press('enter', 'enter');
 		await screen.press('esc');
 		await screen.waitForText(/12 \/ 81 ▸.*nothing to do/s);
 		release();
 		await screen.waitForText('You said: hello');
 		await screen.waitForText('Stopped: the settings before are back.');
 		expect(screen.services.engine.get().applied?.gpuLayers).toBe(12);
+		expect(screen.services.chat.get().messages.filter(({text}) => text.includes('comes after the answer'))).toHaveLength(1);
 	});
 
 	test('a budget is typed, and put away with Esc', async () => {

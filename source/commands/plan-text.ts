@@ -2,6 +2,7 @@ import {basename} from 'node:path';
 import type {Settings} from '../engine/types.js';
 import {count, fileSize, memory} from '../lib/format.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
+import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
 import {type Report, recommendedOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
@@ -93,13 +94,15 @@ const speedNote = ({hasOtherCard}: Target): string =>
 		: 'How fast this GPU is will be known when a model has answered on it.';
 
 const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => {
-	const {gpuLayers} = chosen.settings;
+	const {gpuLayers, contextSize} = chosen.settings;
+	const hasSpeeds = plans.some(({tokensPerSecond}) => tokensPerSecond !== undefined);
 	const isExact = plans.every(({exact}) => exact);
 	const isGuessed = !isExact && target.hasOtherCard;
 	return [
 		...(isGuessed ? ['≈ VRAM and RAM: from the sizes of tensors, because there is no such card here to ask llama.cpp about.'] : []),
 		...(!isExact && !isGuessed ? ['≈ VRAM and RAM: llama.cpp could not simulate this, a rough formula answered.'] : []),
 		...warnings,
+		...(hasSpeeds ? [`≈ tok/s: with ${count(Math.min(usualFillTokens, contextSize))} tokens in the context.`] : []),
 		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
 	];
 };

@@ -1,33 +1,16 @@
 import {EngineError} from '../engine/engine-errors.js';
 import type {EngineStore} from '../engine/engine-store.js';
-import type {DryRun, MemorySplit, ModelFacts, Settings} from '../engine/types.js';
+import type {DryRun, ModelFacts, Settings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
 import {createDryRunPace, isAnswering, rivalOf} from './dry-run-pace.js';
-import {type FitOutcome, fitLayers, layersWithQ8Cache} from './fit.js';
+import {fitLayers, layersWithQ8Cache} from './fit.js';
 import {createKnownPlans} from './known-plans.js';
 import {type Budgets, machineOf} from './machine.js';
+import {noPlan, type PlanState} from './plan-state.js';
 import {isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
-
-export type PlanState = {
-	/** What the tuner shows; undefined: nothing was moved since the last change was applied. */
-	readonly pending: Settings | undefined;
-	/** What the tuner's settings will take; `exact` is false until the dry run has answered. */
-	readonly plan: Plan | undefined;
-	/** The dry run waits, so as not to slow an answer down. */
-	readonly isPostponed: boolean;
-	/** What applying them would add to what is taken now, or free (below 0). */
-	readonly added: MemorySplit | undefined;
-	readonly budgets: Budgets;
-	/** What keeps the last fit from being better, or why nothing can be fitted; forgotten when settings or budget change. */
-	readonly binding: FitOutcome | undefined;
-	/** The engine is being asked, and the user waits for it. */
-	readonly isAsking: boolean;
-	/** What would make the settings better; undefined: not asked since they changed. */
-	readonly advice: readonly Advice[] | 'asked' | undefined;
-};
 
 type Options = {
 	readonly engine: EngineStore;
@@ -66,16 +49,7 @@ export const createPlanStore = ({
 	measured,
 	driverBytes,
 }: Options) => {
-	const store = createStore<PlanState>({
-		pending: undefined,
-		plan: undefined,
-		isPostponed: false,
-		added: undefined,
-		budgets,
-		binding: undefined,
-		isAsking: false,
-		advice: undefined,
-	});
+	const store = createStore(noPlan(budgets));
 	const change = (part: Partial<PlanState>) =>
 		store.update(state =>
 			(Object.keys(part) as Array<keyof PlanState>).every(key => Object.is(part[key], state[key])) ? state : {...state, ...part},
@@ -218,6 +192,16 @@ export const createPlanStore = ({
 		hasGpu,
 		refresh,
 		whileAsking,
+		/** Shows that these settings are about to be applied, until they were; undefined: that is so already. */
+		async whileQueued<T>(settings: Settings, work: () => Promise<T>): Promise<T | undefined> {
+			if (store.get().queued === settings) return undefined;
+			change({queued: settings});
+			try {
+				return await work();
+			} finally {
+				if (store.get().queued === settings) change({queued: undefined});
+			}
+		},
 		get: store.get,
 		subscribe: store.subscribe,
 		limits,

@@ -100,7 +100,9 @@ describe('as text', () => {
 			'',
 		]);
 		expect(stdout).toContain('▸ recommended: most layers that the VRAM takes.\nVRAM binds: 20 layers; the 21st needs ');
-		expect(stdout).toContain('Largest context with 20 layers: 8,192 tokens, what the model was trained for.\n');
+		expect(stdout).toContain(
+			'Largest context with 20 layers: 8,192 tokens, what the model was trained for.\n≈ tok/s: with 1,000 tokens in the context.\n',
+		);
 	});
 
 	test('no line is wider than 80 cells, and nothing but text', async () => {

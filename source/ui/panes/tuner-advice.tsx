@@ -1,5 +1,5 @@
 import {Box, Text} from 'ink';
-import type {PlanState} from '../../planner/plan-store.js';
+import type {PlanState} from '../../planner/plan-state.js';
 import {adviceText} from '../../planner/plan-words.js';
 import {useTheme} from '../theme.js';
 

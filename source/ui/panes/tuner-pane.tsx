@@ -4,7 +4,7 @@ import type {Settings} from '../../engine/types.js';
 import {count} from '../../lib/format.js';
 import type {Size} from '../../lib/size.js';
 import {machineOf} from '../../planner/machine.js';
-import type {PlanState} from '../../planner/plan-store.js';
+import type {PlanState} from '../../planner/plan-state.js';
 import type {Limits, SettingName} from '../../planner/settings.js';
 import type {Machine} from '../../planner/types.js';
 import type {TunerMode} from '../app-reducer.js';

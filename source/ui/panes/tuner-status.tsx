@@ -1,6 +1,6 @@
 import {Box, Text} from 'ink';
 import type {Settings} from '../../engine/types.js';
-import type {PlanState} from '../../planner/plan-store.js';
+import type {PlanState} from '../../planner/plan-state.js';
 import {planText, remarkTexts} from '../../planner/plan-words.js';
 import {isImpossible, type Limits, stepBetween} from '../../planner/settings.js';
 import type {Machine} from '../../planner/types.js';
@@ -54,7 +54,9 @@ export const TunerStatus = ({plan: state, settings, applied, limits, machine, is
 	const said = isUnread ? 'VRAM not read yet' : text?.head;
 	const head = canBe ? said : `V ${settings.cacheTypeV} needs flash attention`;
 	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts({settings, limits, ...state});
-	const [key, effect] = isReloading ? ['Esc', 'stops the reload'] : ['Enter', effects[stepBetween(applied, settings)]];
+	const isQueued = state.pending !== undefined && state.queued === state.pending;
+	const what = effects[stepBetween(applied, settings)];
+	const [key, effect] = isReloading ? ['Esc', 'stops the reload'] : isQueued ? ['Esc', `takes back: ${what}`] : ['Enter', what];
 	const isWorth = isReloading || state.pending !== undefined;
 	const room = width - 2 - (head ? head.length + 2 : 0) - `${key} ${effect}`.length - 2;
 	const spaced = (words: string) => `${head ? gap : ''}${words}`;

@@ -3,6 +3,7 @@ import {renderToString} from 'ink';
 import stringWidth from 'string-width';
 import {expect, test} from 'vitest';
 import {cacheTypeNames, type Settings} from '../../../source/engine/types.js';
+import {noPlan} from '../../../source/planner/plan-state.js';
 import {limitsOf, settingNames} from '../../../source/planner/settings.js';
 import type {Plan} from '../../../source/planner/types.js';
 import {TunerView, type TunerViewProps} from '../../../source/ui/panes/tuner-pane.js';
@@ -14,16 +15,7 @@ import {renderScreen} from '../../support/render-screen.js';
 
 const mib = 1024 ** 2;
 
-const atRest: TunerViewProps['plan'] = {
-	pending: undefined,
-	plan: undefined,
-	added: undefined,
-	budgets: {vram: undefined, ram: undefined},
-	binding: undefined,
-	isAsking: false,
-	isPostponed: false,
-	advice: undefined,
-};
+const atRest = noPlan({vram: undefined, ram: undefined});
 
 const base: TunerViewProps = {
 	width: 80,
@@ -203,8 +195,10 @@ test('a GPU that has not answered yet has no speed, and nothing fits before its 
 	expect(statusOf(show({plan, machine: {vram: undefined, ram: undefined}}))).toMatch(/● VRAM not read yet {3}tok/);
 });
 
-test('while a change is made, Enter is not offered', () => {
-	expect(statusOf(show({isBusy: true, ...pending({gpuLayers: 13})}))).toMatch(/Esc stops the reload │$/);
+test('while a change is made or waits, Enter is not offered', () => {
+	const moved = pending({gpuLayers: 13}).plan;
+	expect(statusOf(show({isBusy: true, plan: moved}))).toMatch(/Esc stops the reload │$/);
+	expect(statusOf(show({plan: {...moved, queued: moved.pending}}))).toMatch(/Esc takes back: full reload │$/);
 });
 
 test.each([
