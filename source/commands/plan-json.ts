@@ -1,4 +1,5 @@
 import type {BindingLimit} from '../planner/fit.js';
+import {isImpossible} from '../planner/settings.js';
 import type {Advice, Breakdown, Memory, Plan} from '../planner/types.js';
 import {type Report, recommendedOf} from './plan-report.js';
 
@@ -47,7 +48,7 @@ const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}
 	breakdown: {vram: wholeBytes(breakdown.vram), ram: wholeBytes(breakdown.ram)},
 	tokensPerSecond: orNull(plan.tokensPerSecond),
 	promptTokensPerSecond: orNull(plan.promptTokensPerSecond),
-	verdict,
+	verdict: isImpossible(settings) ? 'does not fit' : verdict,
 	recommended,
 });
 
@@ -60,11 +61,16 @@ const bindingToJson = (binding: BindingLimit | undefined) =>
 			}
 		: null;
 
-const adviceToJson = ({text, freesVramBytes, moreLayers, tokensPerSecond, settings}: Advice) => ({
+const roundedOrNull = (bytes: number | undefined): number | null => (bytes === undefined ? null : Math.round(bytes));
+
+const adviceToJson = ({text, settings, ...effect}: Advice) => ({
 	text,
-	freesVramBytes: freesVramBytes === undefined ? null : Math.round(freesVramBytes),
-	moreLayers: orNull(moreLayers),
-	tokensPerSecond: orNull(tokensPerSecond),
+	freesVramBytes: roundedOrNull(effect.freesVramBytes),
+	freesRamBytes: roundedOrNull(effect.freesRamBytes),
+	moreLayers: orNull(effect.moreLayers),
+	moreExpertLayers: orNull(effect.moreExpertLayers),
+	tokensPerSecond: orNull(effect.tokensPerSecond),
+	verdict: orNull(effect.verdict),
 	settings: orNull(settings),
 });
 

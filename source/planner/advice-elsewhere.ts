@@ -1,7 +1,9 @@
 import type {DryRun} from '../engine/types.js';
+import {fileSize} from '../lib/format.js';
 import {type Candidate, compare, type Found, isGood, leastGain, type Scene} from './advice-scene.js';
-import {type Ground, mostLayers, mostLayersEstimate} from './layer-search.js';
-import {type Known, limitBytes, planOf, ramMarginBytes, vramMarginBytes} from './memory.js';
+import {mostFor} from './advice-search.js';
+import {type Ground, mostLayersEstimate} from './layer-search.js';
+import {cacheWeight, type Known, limitBytes, planOf, ramMarginBytes, vramMarginBytes} from './memory.js';
 import {quantizationOf, quantizations, sizeAt} from './quantization.js';
 import {tokensPerSecond} from './speed.js';
 import type {Advice, ModelWeights} from './types.js';
@@ -9,8 +11,23 @@ import type {Advice, ModelWeights} from './types.js';
 const gib = 1024 ** 3;
 const cardSizes = [24, 16] as const;
 const ramSizes = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512] as const;
-/** Billions of parameters in which models usually come. */
-const modelClasses = [120, 70, 32, 24, 14, 8, 4, 3, 1.7, 1, 0.5] as const;
+/**
+Billions of parameters in which models usually come, and KiB of f16 KV cache for each token: 4 bytes × layers × KV heads × head size, of the one with the largest cache
+among Mistral Large, Llama 3.x 70B, 8B, 3B and 1B, Qwen 2.5 32B, 14B and 0.5B, Mistral Small, Qwen 3 4B and 1.7B, by their published configurations.
+*/
+const modelClasses = [
+	{billions: 123, cacheKib: 352},
+	{billions: 70, cacheKib: 320},
+	{billions: 32, cacheKib: 256},
+	{billions: 24, cacheKib: 160},
+	{billions: 14, cacheKib: 192},
+	{billions: 8, cacheKib: 144},
+	{billions: 4, cacheKib: 144},
+	{billions: 3, cacheKib: 112},
+	{billions: 1.7, cacheKib: 112},
+	{billions: 1, cacheKib: 32},
+	{billions: 0.5, cacheKib: 12},
+] as const;
 const classType = 'Q4_K_M';
 /** The ones that people publish most, in steps that matter. */
 const usualTypes = new Set(['Q8_0', 'Q6_K', 'Q5_K_M', 'Q4_K_M', 'Q3_K_M', 'IQ3_XXS', 'Q2_K']);
@@ -51,61 +68,71 @@ const withQuantization = (name: string) => (scene: Scene) => {
 	const next = machine.vram
 		? mostLayersEstimate(plan.settings, facts.layers, known, ground)
 		: planOf({...ground, settings: plan.settings, dryRun: {...known.dryRun, exact: false}});
-	return next && compare(scene, 'file', `${name} of this model${other.losesMuch ? ' (loses much quality)' : ''}`, next);
+	const found = next && compare(scene, 'quantization', `${name} of this model${other.losesMuch ? ' (loses much quality)' : ''}`, next);
+	return found && {...found, losesMuchQuality: other.losesMuch};
 };
 
-/** The largest usual model that is wholly on the device (or in RAM), with as much for its context as this one takes, which is more than it needs. */
+/** The largest usual model that is wholly on the device (or in RAM) with a context and buffers as large as this one's. */
 const withSmallerModel = (scene: Scene): Found | undefined => {
-	const {plan, machine, weights, speeds, known} = scene;
+	const {plan, machine, speeds, known} = scene;
 	const side = machine.vram ?? machine.ram;
-	if (!side || weights.parameters <= 0) return undefined;
+	if (!side || isWellServed(scene)) return undefined;
+	const compute = known.dryRun.compute ?? {vramBytes: 0, ramBytes: 0};
+	const buffers = (machine.vram && compute.vramBytes) || compute.ramBytes;
 	const margin = machine.vram ? vramMarginBytes(side) : ramMarginBytes(side);
-	const {context} = known.dryRun;
-	const room = limitBytes(side) - margin - context.vramBytes - context.ramBytes - plan.breakdown.vram.driver;
+	const room = limitBytes(side) - margin - buffers - plan.breakdown.vram.driver;
 	const now = plan.breakdown.vram.weights + plan.breakdown.ram.weights;
-	const billions = modelClasses.find(size => (sizeAt(size * 1e9, classType) ?? 0) <= room && (sizeAt(size * 1e9, classType) ?? 0) < now);
-	const bytes = billions === undefined ? undefined : sizeAt(billions * 1e9, classType);
-	if (bytes === undefined || plan.settings.gpuLayers >= scene.facts.layers || (!machine.vram && isGood(plan))) return undefined;
-	const smaller: ModelWeights = {
+	const cacheTokens = cacheWeight(plan.settings) / cacheWeight({contextSize: 1, cacheTypeK: 'f16', cacheTypeV: 'f16'});
+	const classes = modelClasses.map(({billions, cacheKib}) => ({
+		billions,
+		cacheBytes: cacheTokens * cacheKib * 1024,
+		bytes: sizeAt(billions * 1e9, classType) ?? Number.POSITIVE_INFINITY,
+	}));
+	const smaller = classes.find(({bytes, cacheBytes}) => bytes < now && bytes + cacheBytes <= room);
+	if (!smaller) return undefined;
+	const {billions, bytes} = smaller;
+	const weights: ModelWeights = {
 		sizes: {inputBytes: 0, blocks: [{bytes, expertBytes: 0}], outputBytes: 0},
 		activeExperts: 1,
-		parameters: (billions ?? 0) * 1e9,
+		parameters: billions * 1e9,
 	};
 	const settings = {...plan.settings, gpuLayers: machine.vram ? 2 : 0, cpuExpertLayers: 0};
-	const speed = speeds && tokensPerSecond({...speeds, modelFactor: undefined}, {settings, weights: smaller});
-	if (speed === undefined || speed <= (plan.tokensPerSecond ?? 0) * (1 + leastGain)) return undefined;
+	const speed = speeds && tokensPerSecond({...speeds, modelFactor: undefined}, {settings, weights});
+	const gain = speed === undefined || plan.tokensPerSecond === undefined ? undefined : speed / plan.tokensPerSecond - 1;
+	const improves = !isGood(plan);
+	if (!improves && gain !== undefined && gain < leastGain) return undefined;
 	const advice: Advice = {
-		text: `a model of ${billions} billion parameters in ${classType} fits wholly ${machine.vram ? 'on the GPU' : 'in RAM'}`,
+		text: `a model of ${billions} billion parameters in ${classType} (${fileSize(bytes)}), wholly ${machine.vram ? 'on the GPU' : 'in RAM'}`,
 		freesVramBytes: undefined,
+		freesRamBytes: plan.breakdown.ram.weights - (machine.vram ? 0 : bytes) || undefined,
 		moreLayers: undefined,
 		tokensPerSecond: speed,
+		verdict: improves ? 'fits' : undefined,
 		settings: undefined,
 	};
-	return {kind: 'file', advice, fixes: !isGood(plan), gain: plan.tokensPerSecond === undefined ? 0 : speed / plan.tokensPerSecond - 1};
+	return {kind: 'smaller model', advice, improves, gain: gain ?? 0};
 };
 
 const withCard = (cardGib: number) => async (scene: Scene) => {
-	const {machine, ground, facts, plan, known, ask} = scene;
+	const {machine, plan} = scene;
 	const totalBytes = cardGib * gib;
 	if (!machine.vram || totalBytes <= machine.vram.totalBytes * 1.1) return undefined;
 	const vram = {...machine.vram, totalBytes, budgetBytes: undefined, devices: 1};
-	const larger: Ground = {...ground, machine: {...machine, vram, isUnified: false}};
-	const next = await mostLayers(plan.settings, facts.layers, known, ask, larger);
-	return next && compare(scene, 'machine', `a GPU with ${cardGib} GB, as fast as this one`, next);
+	const next = await mostFor(scene, plan.settings, {...machine, vram, isUnified: false});
+	return next && compare(scene, 'GPU', `a GPU with ${cardGib} GB, as fast as this one`, next);
 };
 
 const withMoreRam = (scene: Scene) => {
 	const {machine, ground, plan, known} = scene;
 	const {ram} = machine;
 	if (!ram || (plan.ramVerdict !== 'paging' && plan.ramVerdict !== 'does not fit')) return undefined;
-	const plans = ramSizes
-		.filter(size => size * gib > ram.totalBytes)
-		.map(size => {
-			const larger = {...machine, ram: {...ram, totalBytes: size * gib, budgetBytes: undefined}};
-			return {size, next: planOf({...ground, machine: larger, settings: plan.settings, dryRun: known.dryRun})};
-		});
-	const enough = plans.find(({next}) => next.ramVerdict === 'fits');
-	return enough && compare(scene, 'machine', `${enough.size} GB of RAM`, enough.next);
+	const planAt = (totalBytes: number) => {
+		const larger = {...machine, ram: {...ram, totalBytes, budgetBytes: undefined}};
+		return planOf({...ground, machine: larger, settings: plan.settings, dryRun: known.dryRun});
+	};
+	const size = ramSizes.find(gigabytes => gigabytes * gib > ram.totalBytes && planAt(gigabytes * gib).ramVerdict === 'fits');
+	if (size === undefined || planAt(ram.totalBytes).ramVerdict === 'fits') return undefined;
+	return compare(scene, 'RAM', `${size} GB of RAM${ram.budgetBytes === undefined ? '' : ', and no RAM budget'}`, planAt(size * gib));
 };
 
 /** What takes another file. */

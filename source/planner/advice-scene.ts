@@ -1,6 +1,8 @@
 import type {ModelFacts} from '../engine/types.js';
 import type {Ground} from './layer-search.js';
-import type {Known} from './memory.js';
+import {isWorse, type Known} from './memory.js';
+import {layersText} from './plan-words.js';
+import {isImpossible} from './settings.js';
 import type {Advice, AskDryRun, Machine, ModelWeights, Plan, Speeds} from './types.js';
 
 export type AdviceRequest = {
@@ -19,9 +21,30 @@ export type AdviceRequest = {
 	readonly fillTokens?: number | undefined;
 };
 
-/** What it takes to follow: a key, another file, another machine. */
-export type Kind = 'settings' | 'file' | 'machine';
-export type Found = {readonly kind: Kind; readonly advice: Advice; readonly fixes: boolean; readonly gain: number};
+/** What it is about, and what it takes to follow: 0 a key, 1 another start, 2 another file, 3 another machine. */
+export const needs = {
+	layers: 0,
+	experts: 0,
+	context: 0,
+	'KV cache': 0,
+	'flash attention': 0,
+	'no GPU': 1,
+	budget: 1,
+	quantization: 2,
+	'smaller model': 2,
+	RAM: 3,
+	GPU: 3,
+} as const;
+export type Kind = keyof typeof needs;
+export type Found = {
+	readonly kind: Kind;
+	readonly advice: Advice;
+	/** The verdict becomes a better one. */
+	readonly improves: boolean;
+	/** Of the speed; 1: twice as fast. */
+	readonly gain: number;
+	readonly losesMuchQuality?: boolean;
+};
 
 export type Scene = AdviceRequest & {
 	readonly ground: Ground;
@@ -36,27 +59,43 @@ export type Candidate = (scene: Scene) => Found | undefined | Promise<Found | un
 /** Smaller changes of speed are within what predictions are off by anyway. */
 export const leastGain = 0.02;
 
-export const isGood = ({verdict}: Plan): boolean => verdict === 'fits' || verdict === 'tight';
+export const isGood = ({verdict, settings}: Plan): boolean => (verdict === 'fits' || verdict === 'tight') && !isImpossible(settings);
 
-/** What a plan gives against the one on the screen; undefined: nothing worth saying. */
-export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, rest: Partial<Advice> = {}): Found | undefined => {
+/** Less is not worth a word. */
+const worthFreeing = (now: number): number => Math.max(1024 ** 2, 0.01 * now);
+
+const ifMuch = (freed: number, now: number): number | undefined => (freed >= worthFreeing(now) ? freed : undefined);
+const ifMore = (more: number): number | undefined => (more > 0 ? more : undefined);
+
+/** Of what lacks in RAM: less than that does not make paging bearable. */
+const worthOfShortage = 0.25;
+
+/** What is still wrong afterwards, where it is what was wrong before. */
+const stillWords = ({verdict}: Plan): string => (verdict === 'paging' ? ' (it still pages)' : '');
+
+/** What a plan gives against the one on the screen; undefined: nothing, or nothing that matters while that one does not work. */
+export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, freesVramBytes?: number): Found | undefined => {
 	const {plan, best} = scene;
-	const freed = plan.vramBytes - next.vramBytes;
-	const layers = next.settings.gpuLayers - (best ?? plan).settings.gpuLayers;
+	if (isImpossible(next.settings) || (isGood(plan) && !isGood(next))) return undefined;
+	const isFewer = next.settings.gpuLayers < plan.settings.gpuLayers && kind !== 'layers' && kind !== 'no GPU';
+	// Fewer layers alone do the same.
+	if (isFewer && next.settings.gpuLayers <= (best?.settings.gpuLayers ?? -1)) return undefined;
 	const speed = next.tokensPerSecond;
 	const gain = speed !== undefined && plan.tokensPerSecond !== undefined ? speed / plan.tokensPerSecond - 1 : 0;
-	const fixes = !isGood(plan) && isGood(next);
-	const freesVramBytes = rest.freesVramBytes ?? (freed > 0 ? freed : undefined);
-	const moreLayers = rest.moreLayers ?? (layers > 0 ? layers : undefined);
-	const isWorth = fixes || gain >= leastGain || moreLayers !== undefined || (freesVramBytes !== undefined && kind === 'settings');
-	if (!isWorth || (!isGood(next) && isGood(plan))) return undefined;
+	const improves = !isGood(plan) && (isImpossible(plan.settings) ? isGood(next) : isWorse(plan.verdict, next.verdict));
+	const freed = {vram: freesVramBytes ?? plan.vramBytes - next.vramBytes, ram: plan.ramBytes - next.ramBytes};
 	const advice: Advice = {
-		text,
-		freesVramBytes,
-		moreLayers,
+		text: `${text}${isFewer ? `, ${layersText(next.settings.gpuLayers)} on the GPU` : ''}${improves || isGood(plan) ? '' : stillWords(next)}`,
+		freesVramBytes: ifMuch(freed.vram, plan.vramBytes),
+		freesRamBytes: plan.ramVerdict === 'fits' ? undefined : ifMuch(freed.ram, plan.ramBytes),
+		moreLayers: ifMore(next.settings.gpuLayers - (best ?? plan).settings.gpuLayers),
+		moreExpertLayers: isFewer ? undefined : ifMore(plan.settings.cpuExpertLayers - next.settings.cpuExpertLayers),
 		tokensPerSecond: speed,
-		verdict: fixes ? next.verdict : undefined,
-		settings: kind === 'settings' ? next.settings : undefined,
+		verdict: improves ? next.verdict : undefined,
+		settings: needs[kind] === 0 ? next.settings : undefined,
 	};
-	return {kind, advice, fixes, gain};
+	const isMoreOnGpu = advice.moreLayers !== undefined || advice.moreExpertLayers !== undefined;
+	const isBetter = gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
+	const eases = plan.verdict === 'paging' && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
+	return improves || (isGood(plan) ? isBetter : eases && !isWorse(next.verdict, plan.verdict)) ? {kind, advice, improves, gain} : undefined;
 };

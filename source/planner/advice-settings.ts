@@ -1,25 +1,31 @@
-import type {CacheType, Settings} from '../engine/types.js';
+import type {CacheType, DryRun, Settings} from '../engine/types.js';
 import {count} from '../lib/format.js';
-import {type Candidate, compare, type Found, isGood, type Scene} from './advice-scene.js';
-import {askAt, fewestCpuExperts, mostLayers} from './layer-search.js';
+import {type Candidate, compare, type Found, type Kind, type Scene} from './advice-scene.js';
+import {fewestExpertsFor, hasOpenExperts, mostFor} from './advice-search.js';
+import {askAt, type Ground} from './layer-search.js';
+import {limitBytes, planOf} from './memory.js';
+import {isImpossible} from './settings.js';
 
 const leastContext = 2048;
 
-/** Changes the context or its types, and uses what that frees for layers. */
-const changed = async (scene: Scene, text: string, change: Partial<Settings>): Promise<Found | undefined> => {
-	const {plan, ask, ground, known, facts} = scene;
+/** Changes the context or its types, and uses what that frees for layers, or for experts where all layers are there. */
+const changed = async (scene: Scene, kind: Kind, text: string, change: Partial<Settings>): Promise<Found | undefined> => {
+	const {plan, ask, ground} = scene;
 	const same = await askAt({...plan.settings, ...change}, ask, ground);
-	const freesVramBytes = plan.vramBytes - same.vramBytes;
-	const most = ground.machine.vram && (await mostLayers(same.settings, facts.layers, known, ask, ground));
+	const most = ground.machine.vram && (await mostFor(scene, same.settings, ground.machine));
 	const layersNow = scene.best?.settings.gpuLayers ?? 0;
-	const next = most && most.settings.gpuLayers > Math.max(layersNow, isGood(plan) ? 0 : -1) ? most : isGood(same) ? same : (most ?? same);
-	return compare(scene, 'settings', text, next, freesVramBytes > 0 ? {freesVramBytes} : {});
+	const isMore =
+		most &&
+		(most.settings.gpuLayers > layersNow ||
+			(most.settings.gpuLayers === layersNow && most.settings.cpuExpertLayers < plan.settings.cpuExpertLayers));
+	const next = isMore ? most : same;
+	return compare(scene, kind, text, next, plan.vramBytes - same.vramBytes);
 };
 
 const withSmallerContext = (scene: Scene) => {
 	const {contextSize} = scene.plan.settings;
 	const half = Math.max(leastContext, Math.floor(contextSize / 2 / 256) * 256);
-	return half < contextSize ? changed(scene, `context ${count(contextSize)} → ${count(half)}`, {contextSize: half}) : undefined;
+	return half < contextSize ? changed(scene, 'context', `context ${count(contextSize)} → ${count(half)}`, {contextSize: half}) : undefined;
 };
 
 const withCacheType = (type: CacheType, from: readonly CacheType[]) => (scene: Scene) => {
@@ -27,7 +33,7 @@ const withCacheType = (type: CacheType, from: readonly CacheType[]) => (scene: S
 	if (!from.includes(cacheTypeK) || !from.includes(cacheTypeV)) return undefined;
 	// llama.cpp takes a quantized V cache only with flash attention.
 	const change = {cacheTypeK: type, cacheTypeV: type, flashAttention: flashAttention === 'off' ? ('auto' as const) : flashAttention};
-	return changed(scene, `KV cache ${cacheTypeK} → ${type}`, change);
+	return changed(scene, 'KV cache', `KV cache ${cacheTypeK} → ${type}`, change);
 };
 
 const withOtherLayers = (scene: Scene) => {
@@ -35,7 +41,7 @@ const withOtherLayers = (scene: Scene) => {
 	if (!best || best.settings.gpuLayers === plan.settings.gpuLayers) return undefined;
 	const [from, to] = [plan.settings.gpuLayers, best.settings.gpuLayers];
 	if (to < from && plan.vramVerdict !== 'does not fit') return undefined;
-	return compare(scene, 'settings', `GPU layers ${from} → ${to}`, best, to > from ? {moreLayers: to - from} : {});
+	return compare({...scene, best: plan}, 'layers', `GPU layers ${from} → ${to}`, best);
 };
 
 /** Integrated and software GPUs can be slower than the CPU. */
@@ -45,26 +51,71 @@ const withoutLayers = async (scene: Scene) => {
 	if (settings.gpuLayers === 0 || tokensPerSecond === undefined) return undefined;
 	const none = await askAt({...settings, gpuLayers: 0}, ask, ground);
 	if ((none.tokensPerSecond ?? 0) <= tokensPerSecond) return undefined;
-	return compare(scene, 'settings', `GPU layers ${settings.gpuLayers} → 0`, none);
+	return compare(scene, 'layers', `GPU layers ${settings.gpuLayers} → 0`, none);
 };
 
 const withCpuExperts = async (scene: Scene) => {
-	const {plan, facts, ground, known, ask, canPlaceExperts = false} = scene;
-	if (!canPlaceExperts || facts.expertLayers === 0 || !ground.machine.vram) return undefined;
-	const estimate = fewestCpuExperts(plan.settings, facts.layers, known, ground);
-	if (!estimate || estimate.settings.cpuExpertLayers === plan.settings.cpuExpertLayers) return undefined;
-	const next = await askAt(estimate.settings, ask, ground);
-	return next.vramVerdict === 'does not fit'
-		? undefined
-		: compare(scene, 'settings', `all layers on the GPU, experts of ${estimate.settings.cpuExpertLayers} on the CPU`, next);
+	const {plan, facts, ground} = scene;
+	if (!hasOpenExperts(scene) || !ground.machine.vram) return undefined;
+	const next = await fewestExpertsFor(scene, plan.settings, ground.machine);
+	if (!next || (next.settings.cpuExpertLayers === plan.settings.cpuExpertLayers && plan.settings.gpuLayers === facts.layers))
+		return undefined;
+	const text = `all layers on the GPU, experts of ${next.settings.cpuExpertLayers} on the CPU`;
+	return compare({...scene, best: plan}, 'experts', text, next);
 };
 
-/** What a key in the tuner does. */
+const withFlashAttention = async (scene: Scene) => {
+	const {plan, ask, ground} = scene;
+	if (!isImpossible(plan.settings)) return undefined;
+	return compare(
+		scene,
+		'flash attention',
+		'flash attention off → auto',
+		await askAt({...plan.settings, flashAttention: 'auto'}, ask, ground),
+	);
+};
+
+/** Long prompts are read on the GPU even where no layer is on it, and its buffers can be more than there is. */
+const withoutGpu = async (scene: Scene) => {
+	const {plan, ask, ground} = scene;
+	if (plan.vramVerdict !== 'does not fit') return undefined;
+	const settings = {...plan.settings, gpuLayers: 0, cpuExpertLayers: 0};
+	const {weights, context, draft} = await ask(settings);
+	const dryRun: DryRun = {
+		exact: false,
+		weights: {vramBytes: 0, ramBytes: weights.ramBytes + weights.vramBytes},
+		context: {vramBytes: 0, ramBytes: context.ramBytes + context.vramBytes},
+		compute: undefined,
+		...(draft && {draft: {vramBytes: 0, ramBytes: draft.ramBytes + draft.vramBytes}}),
+	};
+	const next = planOf({...ground, machine: {...ground.machine, vram: undefined}, settings, dryRun});
+	return compare(scene, 'no GPU', 'without the GPU (--gpu off)', next);
+};
+
+/** A budget that is less than what is free. */
+const withoutBudget = (side: 'vram' | 'ram') => async (scene: Scene) => {
+	const {ground, plan, known} = scene;
+	const memory = ground.machine[side];
+	if (memory?.budgetBytes === undefined || limitBytes(memory) < memory.budgetBytes) return undefined;
+	const machine = {...ground.machine, [side]: {...memory, budgetBytes: undefined}};
+	const free: Ground = {...ground, machine};
+	const next =
+		side === 'vram' ? await mostFor(scene, plan.settings, machine) : planOf({...free, settings: plan.settings, dryRun: known.dryRun});
+	return next && compare(scene, 'budget', `without the ${side === 'vram' ? 'VRAM' : 'RAM'} budget`, next);
+};
+
+/** What a key in the tuner does, or another start. */
 export const settingsCandidates: readonly Candidate[] = [
+	withFlashAttention,
 	withOtherLayers,
 	withoutLayers,
+	withoutGpu,
 	withCpuExperts,
 	withSmallerContext,
 	withCacheType('q8_0', ['f32', 'f16', 'bf16']),
-	withCacheType('q4_0', ['f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1']),
+	withoutBudget('vram'),
+	withoutBudget('ram'),
 ];
+
+/** Asked when everything else has been. */
+export const lastCandidates: readonly Candidate[] = [withCacheType('q4_0', ['f32', 'f16', 'bf16', 'q8_0', 'q5_1', 'q5_0', 'q4_1'])];

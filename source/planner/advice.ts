@@ -1,19 +1,34 @@
 import type {DryRun} from '../engine/types.js';
 import {fileCandidates, machineCandidates} from './advice-elsewhere.js';
-import type {AdviceRequest, Found, Kind} from './advice-scene.js';
-import {settingsCandidates} from './advice-settings.js';
+import {type AdviceRequest, type Found, leastGain, needs} from './advice-scene.js';
+import {lastCandidates, settingsCandidates} from './advice-settings.js';
 import {type Ground, mostLayers} from './layer-search.js';
 import type {Known} from './memory.js';
 import type {Advice, AskDryRun} from './types.js';
 
-const mostAdvice = 6;
-/** Before there is more of a kind: a file and a machine are mentioned although there are many settings to change. */
-const mostOfKind: Readonly<Record<Kind, number>> = {settings: 3, file: 2, machine: 2};
-const kinds: readonly Kind[] = ['settings', 'file', 'machine'];
+const mostAdvice = 8;
+const mostOfKind = 2;
 
-/** What repairs comes first, then what needs least, then what makes it faster. */
+/** Gains that differ by less are the same: then the first candidate does less harm. */
+const gainStep = ({gain}: Found): number => Math.round(gain / leastGain);
+
+/** What repairs comes first, then what needs least, then what does not cost much quality, then what makes it faster. */
 const inOrder = (a: Found, b: Found): number =>
-	Number(b.fixes) - Number(a.fixes) || kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || b.gain - a.gain;
+	Number(b.improves) - Number(a.improves) ||
+	needs[a.kind] - needs[b.kind] ||
+	Number(a.losesMuchQuality ?? false) - Number(b.losesMuchQuality ?? false) ||
+	gainStep(b) - gainStep(a);
+
+/** The best of each kind before a second one of any. */
+const shortened = (found: readonly Found[]): readonly Found[] => {
+	const sorted = [...found].sort(inOrder);
+	const rank = (one: Found) => sorted.filter(({kind}) => kind === one.kind).indexOf(one);
+	return sorted
+		.filter(one => rank(one) < mostOfKind)
+		.sort((a, b) => rank(a) - rank(b))
+		.slice(0, mostAdvice)
+		.sort(inOrder);
+};
 
 /** A question about a large model takes up to half a second: after these only what was asked before is answered, and candidates that need more are left out. */
 const mostQuestions = 24;
@@ -32,7 +47,7 @@ const limited = (ask: AskDryRun): AskDryRun => {
 };
 
 /**
-What would make these settings better, at most six, best first; each was computed, by the engine's dry run where it is about this file.
+What would make these settings better, at most eight, best first; each was computed, by the engine's dry run where it is about this file.
 
 Asks one thing after the other, at most 24 dry runs. What the engine cannot tell is left out.
 */
@@ -46,7 +61,7 @@ export const adviceFor = async (asked: AdviceRequest): Promise<readonly Advice[]
 	const known: Known = {settings, dryRun};
 	const best = machine.vram && (await mostLayers(settings, facts.layers, known, ask, ground).catch(() => undefined));
 	const found: Found[] = [];
-	for (const candidate of [...settingsCandidates, ...fileCandidates, ...machineCandidates]) {
+	for (const candidate of [...settingsCandidates, ...fileCandidates, ...machineCandidates, ...lastCandidates]) {
 		try {
 			const next = await candidate({...request, ground, known, best});
 			if (next) found.push(next);
@@ -55,12 +70,5 @@ export const adviceFor = async (asked: AdviceRequest): Promise<readonly Advice[]
 		}
 	}
 
-	found.sort(inOrder);
-	const rankInKind = (one: Found) => found.filter(({kind}) => kind === one.kind).indexOf(one);
-	const [first, rest] = [
-		found.filter(next => rankInKind(next) < mostOfKind[next.kind]),
-		found.filter(next => rankInKind(next) >= mostOfKind[next.kind]),
-	];
-	const picked = [...first, ...rest].slice(0, mostAdvice);
-	return picked.sort(inOrder).map(({advice}) => advice);
+	return shortened(found).map(({advice}) => advice);
 };

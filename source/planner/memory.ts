@@ -21,7 +21,9 @@ export const limitBytes = ({totalBytes, otherBytes, budgetBytes}: Memory): numbe
 
 const severity: readonly Verdict[] = ['fits', 'tight', 'paging', 'does not fit'];
 
-export const worseOf = (a: Verdict, b: Verdict): Verdict => (severity.indexOf(a) > severity.indexOf(b) ? a : b);
+export const isWorse = (a: Verdict, b: Verdict): boolean => severity.indexOf(a) > severity.indexOf(b);
+
+export const worseOf = (a: Verdict, b: Verdict): Verdict => (isWorse(a, b) ? a : b);
 
 export type PlanRequest = {
 	readonly settings: Settings;
@@ -50,9 +52,13 @@ const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (
 	return {verdict: free < margin(memory) ? ('tight' as const) : ('fits' as const), left, missing};
 };
 
+/** The engine tells what its compute buffers are to 0.01 MiB: what is left over within that is no cache, and nothing that is read for every token. */
+const roundingBytes = 0.01 * mib;
+
 const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): Breakdown => {
 	const context = dryRun.context[side];
-	const compute = Math.min(context, dryRun.compute?.[side] ?? 0);
+	const said = dryRun.compute?.[side];
+	const compute = said === undefined ? 0 : context - said < roundingBytes ? context : said;
 	return {weights: dryRun.weights[side], cache: context - compute, compute, driver, draft: dryRun.draft?.[side] ?? 0};
 };
 
@@ -84,6 +90,7 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);
 	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}, fillTokens};
+	const isPaging = onRam.verdict === 'paging';
 	return {
 		settings,
 		exact: dryRun.exact,
@@ -98,8 +105,8 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 		ramLeftBytes: onRam.left,
 		ramMissingBytes: onRam.missing,
 		// While the disk is read for every token, bandwidths of memory say nothing.
-		tokensPerSecond: speeds && verdict !== 'paging' ? tokensPerSecond(speeds, load) : undefined,
-		promptTokensPerSecond: speeds && verdict !== 'paging' ? promptTokensPerSecond(speeds, load) : undefined,
+		tokensPerSecond: speeds && !isPaging ? tokensPerSecond(speeds, load) : undefined,
+		promptTokensPerSecond: speeds && !isPaging ? promptTokensPerSecond(speeds, load) : undefined,
 	};
 };
 
@@ -119,7 +126,7 @@ const cacheBits: Readonly<Record<CacheType, number>> = {
 	iq4_nl: 4.5,
 };
 
-const cacheWeight = ({contextSize, cacheTypeK, cacheTypeV}: Settings): number =>
+export const cacheWeight = ({contextSize, cacheTypeK, cacheTypeV}: Pick<Settings, 'contextSize' | 'cacheTypeK' | 'cacheTypeV'>): number =>
 	contextSize * (cacheBits[cacheTypeK] + cacheBits[cacheTypeV]);
 
 const batch = ({batchSize, contextSize}: Settings): number => Math.min(batchSize, contextSize);

@@ -128,11 +128,24 @@ export const remarkTexts = ({settings, limits, binding, plan, isPostponed}: Rema
 	return [...(more > 0 ? [`${text}; ${q8CacheText(more)}`] : []), text, text.replace(/^.*: /, '')];
 };
 
+const betterVerdicts = {
+	fits: 'then it fits',
+	tight: 'then it just fits',
+	paging: 'then it pages, but runs',
+	'does not fit': undefined,
+} as const;
+
+const more = (number: number | undefined): string => `${count(number)} more ${number === 1 ? 'layer' : 'layers'}`;
+
 /** A piece of advice with its computed effect. */
-export const adviceText = ({text, freesVramBytes, moreLayers, tokensPerSecond}: Advice, approximately = '≈'): string => {
+export const adviceText = (advice: Advice, approximately = '≈'): string => {
+	const {text, verdict, freesVramBytes, freesRamBytes, moreLayers, moreExpertLayers, tokensPerSecond} = advice;
+	const freed = [freesVramBytes && `${memory(freesVramBytes)} of VRAM`, freesRamBytes && `${memory(freesRamBytes)} of RAM`].filter(Boolean);
 	const effects = [
-		freesVramBytes !== undefined && freesVramBytes > 0 && `frees ${memory(freesVramBytes)} of VRAM`,
-		moreLayers !== undefined && moreLayers > 0 && `${count(moreLayers)} more ${moreLayers === 1 ? 'layer' : 'layers'} on the GPU`,
+		verdict && betterVerdicts[verdict],
+		freed.length > 0 && `frees ${freed.join(' and ')}`,
+		moreLayers !== undefined && `${more(moreLayers)} on the GPU`,
+		moreExpertLayers !== undefined && `experts of ${more(moreExpertLayers)} on the GPU`,
 		tokensPerSecond !== undefined && `${approximately} ${rate(tokensPerSecond)} tok/s`,
 	].filter(Boolean);
 	return effects.length > 0 ? `${text}: ${effects.join(', ')}` : text;

@@ -152,8 +152,14 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 };
 
 /** llama.cpp refuses them, whatever the machine. */
-export const isImpossible = ({flashAttention, cacheTypeV}: Settings): boolean =>
+export const isImpossible = ({flashAttention, cacheTypeV}: Pick<Settings, 'flashAttention' | 'cacheTypeV'>): boolean =>
 	flashAttention === 'off' && !['f32', 'f16', 'bf16'].includes(cacheTypeV);
+
+/** What was asked for and changes nothing; undefined: all of it does. */
+export const idleWishes = ({cpuExpertLayers}: Pick<WantedSettings, 'cpuExpertLayers'>, {expertLayers}: Pick<ModelFacts, 'expertLayers'>) =>
+	expertLayers === 0 && typeof cpuExpertLayers === 'number' && cpuExpertLayers > 0
+		? 'The model has no experts: --n-cpu-moe and --cpu-moe change nothing.'
+		: undefined;
 
 export const isBeyondTraining = ({contextSize}: Settings, {trainedContext}: Pick<Limits, 'trainedContext'>): boolean =>
 	trainedContext !== undefined && contextSize > trainedContext;
@@ -165,7 +171,7 @@ export const warningsOf = (settings: Settings, limits: Pick<Limits, 'trainedCont
 		warnings.push(`the model was trained for ${limits.trainedContext?.toLocaleString('en-US')} tokens of context`);
 	}
 
-	if (isImpossible(settings)) warnings.push('a quantized V cache needs flash attention');
+	if (isImpossible(settings)) warnings.push('a quantized V cache needs flash attention: without it llama.cpp refuses to load');
 	return warnings;
 };
 

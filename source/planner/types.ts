@@ -106,13 +106,16 @@ export type AskDryRun = (settings: Settings) => Promise<DryRun>;
 export type Advice = {
 	/** A plain sentence without its effect: "context 16,384 → 8,192". */
 	readonly text: string;
-	/** Bytes of VRAM it frees; undefined: that is not its point. */
+	/** Bytes of memory it frees; undefined: none to speak of, or that is not its point. */
 	readonly freesVramBytes: number | undefined;
+	readonly freesRamBytes?: number | undefined;
 	readonly moreLayers: number | undefined;
+	/** Layers whose experts need no longer be on the CPU. */
+	readonly moreExpertLayers?: number | undefined;
 	/** What it makes of the speed, in tokens per second. */
 	readonly tokensPerSecond: number | undefined;
-	/** Settings that do it; undefined: it takes another file or another machine. */
+	/** Settings that do it; undefined: it takes another file, another machine or another start. */
 	readonly settings: Settings | undefined;
-	/** What the verdict becomes, where these settings do not work now and then do. */
+	/** What the verdict becomes, where it becomes a better one. */
 	readonly verdict?: Verdict | undefined;
 };

@@ -79,7 +79,7 @@ describe('a 70B model on a 12 GiB card', () => {
 		expect(texts).toContain('KV cache f16 → q8_0');
 		expect(texts).toContain('a GPU with 24 GB, as fast as this one');
 		expect(texts.join()).not.toContain('experts');
-		expect(advice.length).toBeLessThanOrEqual(6);
+		expect(advice.length).toBeLessThanOrEqual(8);
 		expect(asked).toBeLessThanOrEqual(24);
 		const smaller = advice.find(({text}) => text.startsWith('context'));
 		expect(smaller?.freesVramBytes).toBeGreaterThan(0.4e9);
@@ -110,6 +110,73 @@ describe('a 70B model on a 12 GiB card', () => {
 		expect(texts.some(text => /^(?:a model of|Q|IQ)/.test(text))).toBe(true);
 		expect(advice.find(({text}) => text === '48 GB of RAM')?.tokensPerSecond).toBeGreaterThan(1);
 	});
+});
+
+describe('each kind has its best piece before a second one of any', () => {
+	const kinds: ReadonlyArray<readonly [string, RegExp]> = [
+		['layers', /^GPU layers/],
+		['context', /^context/],
+		['KV cache', /^KV cache/],
+		['quantization', / of this model/],
+		['smaller model', /^a model of/],
+		['RAM', / of RAM/],
+		['GPU', /^a GPU with/],
+	];
+	test.each<[string, Partial<Settings>, Machine, readonly string[]]>([
+		[
+			'12 GiB of VRAM',
+			{gpuLayers: 18, contextSize: 16_384},
+			machineOf(12, 64),
+			['layers', 'context', 'KV cache', 'quantization', 'smaller model', 'GPU'],
+		],
+		['too many layers', {gpuLayers: 60}, machineOf(12, 64), ['layers', 'quantization', 'smaller model', 'GPU']],
+		['2 GiB of VRAM, and it pages', {gpuLayers: 1, contextSize: 8192}, machineOf(2, 24), ['quantization', 'smaller model', 'RAM', 'GPU']],
+		['12 GiB of VRAM, and it pages', {gpuLayers: 18}, machineOf(12, 24), ['quantization', 'smaller model', 'RAM', 'GPU']],
+	])('%s', async (_what, settings, machine, expected) => {
+		const {texts} = await adviceAt(settings, machine);
+		const found = kinds.filter(([, pattern]) => texts.some(text => pattern.test(text))).map(([kind]) => kind);
+		expect(found).toEqual(expected);
+		expect(texts.some(text => text.startsWith('a GPU with 24 GB, as fast as this one'))).toBe(true);
+	});
+});
+
+describe('what changes nothing is not said', () => {
+	test('RAM that does not make it fit', async () => {
+		const {texts, plan} = await adviceAt({gpuLayers: 60}, machineOf(12, 12));
+		expect([plan.vramVerdict, plan.ramVerdict]).toEqual(['does not fit', 'paging']);
+		expect(texts.join()).not.toContain('GB of RAM');
+	});
+
+	test('settings that free a little where the weights do not stay in RAM', async () => {
+		const {texts} = await adviceAt({gpuLayers: 18}, machineOf(12, 24));
+		expect(texts.join()).not.toMatch(/^context|KV cache/);
+	});
+
+	test('a budget that is less than what is free: without it, before any purchase', async () => {
+		const {ram} = machineOf(12, 64);
+		const {advice, texts} = await adviceAt({gpuLayers: 18}, {...machineOf(12, 64), ram: ram && {...ram, budgetBytes: 16 * gib}});
+		expect(advice[0]).toMatchObject({text: 'without the RAM budget', verdict: 'fits', settings: undefined});
+		expect(texts.join()).not.toContain('GB of RAM');
+	});
+
+	test('a card that would be slower', async () => {
+		const {texts} = await adviceAt({gpuLayers: 0}, machineOf(12, 64), {speeds: {...speeds, gpuBytesPerSecond: 2e9}});
+		expect(texts.join()).not.toContain('a GPU with');
+	});
+});
+
+test('a larger card takes the experts that are on the CPU', async () => {
+	const more = {weights: experts, facts: {...facts, expertLayers: blocks, weights: experts}, canPlaceExperts: true};
+	const {advice} = await adviceAt({gpuLayers: 81, cpuExpertLayers: 75}, machineOf(12, 64), more);
+	const card = advice.find(({text}) => text.startsWith('a GPU with 24 GB'));
+	expect(card?.moreExpertLayers).toBeGreaterThan(10);
+	expect(card?.moreLayers).toBeUndefined();
+});
+
+test('flash attention where a quantized V cache is refused without it', async () => {
+	const {advice} = await adviceAt({gpuLayers: 5, cacheTypeV: 'q8_0', flashAttention: 'off'}, machineOf(12, 64));
+	expect(advice[0]).toMatchObject({text: 'flash attention off → auto', verdict: 'fits', settings: {flashAttention: 'auto'}});
+	for (const {settings} of advice) expect(settings?.flashAttention).not.toBe('off');
 });
 
 test('experts only where something can place them', async () => {
@@ -173,10 +240,10 @@ test('always short, with an effect, and inside the limits', async () => {
 				const {advice, plan, planAt, asked} = await adviceAt({gpuLayers, contextSize}, machineOf(vram, ram), {
 					speeds: isKnown ? speeds : undefined,
 				});
-				expect(advice.length).toBeLessThanOrEqual(6);
+				expect(advice.length).toBeLessThanOrEqual(8);
 				expect(asked).toBeLessThanOrEqual(24);
-				for (const {freesVramBytes, moreLayers, tokensPerSecond, settings, verdict} of advice) {
-					expect(verdict !== undefined || (freesVramBytes ?? moreLayers ?? tokensPerSecond ?? 0) > 0).toBe(true);
+				for (const {freesVramBytes, freesRamBytes, moreLayers, tokensPerSecond, settings, verdict} of advice) {
+					expect(verdict !== undefined || (freesVramBytes ?? freesRamBytes ?? moreLayers ?? tokensPerSecond ?? 0) > 0).toBe(true);
 					if (settings && plan.verdict === 'fits') expect(planAt(settings).verdict).not.toBe('does not fit');
 				}
 			},

@@ -46,7 +46,7 @@ test('the best two that take less, once for the same settings', async () => {
 test('what makes it fit before what only takes less', async () => {
 	const {give, said} = setUp([piece('a'), {...piece('b', 0), verdict: 'fits'}]);
 	await give(noMemory, bigModel, baseSettings);
-	expect(said).toEqual(['What would help:\n- b: ≈ 4.00 tok/s']);
+	expect(said).toEqual(['What would help:\n- b: then it fits, ≈ 4.00 tok/s']);
 });
 
 test('nothing to say is not said, but that it was paging', async () => {

@@ -149,6 +149,34 @@ describe('a plan', () => {
 		expect(on(12 * gib, 1.5 * gib).ramVerdict).toBe('does not fit');
 	});
 
+	test('what the engine rounds in its compute buffers is no cache: without layers no speed of the GPU is needed', () => {
+		const settings = {...baseSettings, gpuLayers: 0};
+		const dryRun: DryRun = {
+			exact: true,
+			weights: {vramBytes: 0, ramBytes: gib},
+			context: {vramBytes: 127.664551 * mib, ramBytes: 90 * mib + 10},
+			compute: {vramBytes: 127.66 * mib, ramBytes: 6 * mib},
+		};
+		const speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, overheadMs: 0.5};
+		const result = planOf({settings, dryRun, weights, machine: machine(2 * gib, 16 * gib), speeds, driverBytes: 0});
+		expect(result.breakdown.vram).toMatchObject({cache: 0, compute: 127.664551 * mib});
+		expect(result.breakdown.ram).toMatchObject({cache: 84 * mib + 10, compute: 6 * mib});
+		expect(result.tokensPerSecond).toBeGreaterThan(1);
+	});
+
+	test.each([
+		['fits', 12 * gib, 16 * gib, true],
+		['paging', 12 * gib, 2 * gib, false],
+		['does not fit', 2 * gib, 16 * gib, true],
+		['does not fit', 2 * gib, 2 * gib, false],
+	] as const)('%s on %d and %d bytes: no speed is known where it pages', (verdict, vram, ram, isKnown) => {
+		const settings = {...baseSettings, gpuLayers: 4};
+		const speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 40e9, overheadMs: 0.5, promptPerSecond: {gpu: 1e12, cpu: 1e12}};
+		const result = planOf({settings, dryRun: dryRunAt(settings), weights, machine: machine(vram, ram), speeds, driverBytes: 0});
+		expect(result.verdict).toBe(verdict);
+		expect([result.tokensPerSecond !== undefined, result.promptTokensPerSecond !== undefined]).toEqual([isKnown, isKnown]);
+	});
+
 	test('has no driver where nothing is on the device, and no speed where none is known', () => {
 		const dryRun: DryRun = {exact: false, weights: {vramBytes: 0, ramBytes: 5}, context: {vramBytes: 0, ramBytes: 3}, compute: undefined};
 		const settings = {...baseSettings, gpuLayers: 0};

@@ -145,7 +145,11 @@ test('however settings are moved, they stay within the limits; unmoved they are 
 test.each<[string, Partial<Settings>, readonly string[]]>([
 	['f16, trained context', {contextSize: 8192}, []],
 	['a context larger than trained', {contextSize: 8193}, ['the model was trained for 8,192 tokens of context']],
-	['quantized V without flash attention', {cacheTypeV: 'q8_0', flashAttention: 'off'}, ['a quantized V cache needs flash attention']],
+	[
+		'quantized V without flash attention',
+		{cacheTypeV: 'q8_0', flashAttention: 'off'},
+		['a quantized V cache needs flash attention: without it llama.cpp refuses to load'],
+	],
 	['quantized V with flash attention', {cacheTypeV: 'q8_0', flashAttention: 'on'}, []],
 	['quantized V, llama.cpp chooses', {cacheTypeV: 'q4_0', flashAttention: 'auto'}, []],
 	['quantized K without flash attention', {cacheTypeK: 'q8_0', flashAttention: 'off'}, []],
@@ -157,5 +161,7 @@ test.each<[string, Partial<Settings>, readonly string[]]>([
 test('both warnings at once; none about a trained context that is not known', () => {
 	const settings = {...baseSettings, contextSize: 16_384, cacheTypeV: 'q4_0', flashAttention: 'off'} as const;
 	expect(warningsOf(settings, limits)).toHaveLength(2);
-	expect(warningsOf(settings, {...limits, trainedContext: undefined})).toEqual(['a quantized V cache needs flash attention']);
+	expect(warningsOf(settings, {...limits, trainedContext: undefined})).toEqual([
+		'a quantized V cache needs flash attention: without it llama.cpp refuses to load',
+	]);
 });
