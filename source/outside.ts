@@ -99,13 +99,21 @@ export const createPlanner = ({
 		askCarefully,
 	});
 	let calibrations: CalibrationStore | undefined;
+	const told = new Set<string>();
+	/** Once, however many settings it is about. */
+	const tell = (text: string) => {
+		if (!told.has(text)) say(text);
+		told.add(text);
+	};
+
 	return {
 		async settle(wanted, device) {
 			calibrations = await loads.begin(device);
 			const {kept} = await measurementsOf({file: ports.measurements, machine: ports.calibration.machine}, device).read(model);
-			const {settings, contextLimit, paging} = await loads.settle(model, {wanted, kept: usesKept ? kept : undefined}, device, signal);
+			const {settings, contextLimit, paging, idle} = await loads.settle(model, {wanted, kept: usesKept ? kept : undefined}, device, signal);
 			if (contextLimit) say(contextLimit);
 			if (paging) say(paging);
+			if (idle) tell(idle);
 			return settings;
 		},
 		fits: settings => loads.fits(model, settings),

@@ -186,9 +186,9 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			const device = await engine.start();
 			const kept = await measured.open(model, device);
 			const asked = {wanted, kept: options.usesKept ? kept : undefined};
-			const {settings, layersLimit, contextLimit, paging} = await loads.settle(model, asked, device, signal);
+			const {settings, layersLimit, contextLimit, paging, idle} = await loads.settle(model, asked, device, signal);
 			tried = settings;
-			if (paging !== undefined) chat.note(paging, 'warning');
+			for (const text of [paging, idle]) if (text !== undefined) chat.note(text, 'warning');
 			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
 			return settings;
 		};

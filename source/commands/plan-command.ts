@@ -1,6 +1,6 @@
 import {leastConfidence, reaches} from '../engine/drafting-reach.js';
 import {lookupMatch} from '../engine/lookup.js';
-import type {GpuChoice, Settings, WantedSettings} from '../engine/types.js';
+import type {GpuChoice, Settings} from '../engine/types.js';
 import {allLayers} from './flag-values.js';
 
 /** As a POSIX shell takes it for one word. */
@@ -27,7 +27,13 @@ const drafting = ({lookup, draftModel, draftGpuLayers = 0}: Settings): readonly 
 	];
 };
 
-type Chosen = {readonly path: string; readonly settings: Settings; readonly threads: WantedSettings['threads']; readonly gpu: GpuChoice};
+type Chosen = {
+	readonly path: string;
+	readonly settings: Settings;
+	/** undefined: as many as the machine that it is for has cores. */
+	readonly threads: number | undefined;
+	readonly gpu: GpuChoice;
+};
 
 /** The same settings for llama.cpp's own server: one conversation at a time, batches that are not split. */
 export const serverCommand = ({path, settings, threads, gpu}: Chosen): string => {
@@ -48,7 +54,7 @@ export const serverCommand = ({path, settings, threads, gpu}: Chosen): string =>
 		...['--cache-type-k', settings.cacheTypeK, '--cache-type-v', settings.cacheTypeV],
 		...['--batch-size', batchSize, '--ubatch-size', batchSize],
 		...['--flash-attn', settings.flashAttention],
-		...(threads === 'auto' ? [] : ['--threads', String(threads)]),
+		...(threads === undefined ? [] : ['--threads', String(threads)]),
 		...drafting(settings),
 		...['--parallel', '1'],
 		...loadMode(settings),

@@ -1,14 +1,15 @@
 import type {Device, ModelFacts} from '../engine/types.js';
 import type {BindingLimit} from '../planner/fit.js';
 import type {LargestContext} from '../planner/fit-context.js';
+import {isImpossible} from '../planner/settings.js';
 import type {Advice, Plan} from '../planner/types.js';
 import type {Target} from './plan-target.js';
 
-/** What `vramble plan` has found out about one machine. */
-/** Nothing is recommended that does not fit, and nobody asked where the layers were given. */
+/** Nothing is recommended that does not fit or would be refused, and nobody asked where the layers were given. */
 export const recommendedOf = ({chosen, isGiven}: Report): Plan | undefined =>
-	isGiven || chosen.verdict === 'does not fit' ? undefined : chosen;
+	isGiven || chosen.verdict === 'does not fit' || isImpossible(chosen.settings) ? undefined : chosen;
 
+/** What `vramble plan` has found out about one machine. */
 export type Report = {
 	readonly model: ModelFacts;
 	/** Where the engine computes; for another card it says nothing. */

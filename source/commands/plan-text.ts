@@ -1,16 +1,21 @@
 import {basename} from 'node:path';
-import type {Settings} from '../engine/types.js';
 import {count, fileSize, memory} from '../lib/format.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
 import {type Report, recommendedOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
-import {bytesWords, contextWords, machineWords, speedWords, verdictWords} from './plan-words.js';
-import {type Column, table, wrapped} from './text-table.js';
-
-/** What any terminal, and a mail, has room for. */
-const width = 80;
+import {
+	bytesWords,
+	contextWords,
+	largestContextWords,
+	machineWords,
+	shortVerdictWords,
+	speedWords,
+	verdictWords,
+	weightsWords,
+} from './plan-words.js';
+import {type Column, fittingTable, table, wrapped} from './text-table.js';
 
 const asciiGlyphs: ReadonlyArray<readonly [string, string]> = [
 	['≈', '~'],
@@ -23,13 +28,16 @@ const asciiGlyphs: ReadonlyArray<readonly [string, string]> = [
 const modelLine = ({model}: Report): string =>
 	[model.name, model.architecture, model.quantization, `${model.layers} layers`, fileSize(model.sizeBytes)].filter(Boolean).join(' · ');
 
-const weightsWords = ({mmap, mlock}: Settings): string =>
-	`weights ${mmap ? 'mapped from the file' : 'copied into RAM'}${mlock ? ' and locked there' : ''}`;
-
 const settingsLine = ({chosen: {settings}}: Report): string => {
-	const {cacheTypeK, cacheTypeV, batchSize, flashAttention} = settings;
+	const {contextSize, cacheTypeK, cacheTypeV, batchSize, flashAttention, threads} = settings;
 	const cache = cacheTypeK === cacheTypeV ? cacheTypeK : `${cacheTypeK} and ${cacheTypeV}`;
-	return `KV cache ${cache} · batch ${batchSize} · flash attention ${flashAttention} · ${weightsWords(settings)}`;
+	return [
+		`context ${count(contextSize)}`,
+		`KV cache ${cache}`,
+		`batch ${batchSize}`,
+		`flash attention ${flashAttention}`,
+		threads === 1 ? '1 thread' : `${threads} threads`,
+	].join(' · ');
 };
 
 /** Of the draft model, which the table counts. */
@@ -38,50 +46,67 @@ const draftLines = ({chosen: {settings, breakdown}}: Report): readonly string[] 
 		? []
 		: [`draft model ${basename(settings.draftModel)}: ${memory(breakdown.vram.draft)} of VRAM, ${memory(breakdown.ram.draft)} of RAM`];
 
-const right = (title: string): Column => ({title, align: 'right'});
-const left = (title: string): Column => ({title, align: 'left'});
+/** How much a table says, the most first; `ncmoe` is llama.cpp's short word for experts on the CPU. */
+const details = [
+	{experts: 'experts on CPU', hasContext: true, verdict: verdictWords, gap: 2},
+	{experts: 'ncmoe', hasContext: true, verdict: verdictWords, gap: 2},
+	{experts: 'ncmoe', hasContext: false, verdict: verdictWords, gap: 2},
+	{experts: 'ncmoe', hasContext: false, verdict: shortVerdictWords, gap: 2},
+	{experts: 'ncmoe', hasContext: false, verdict: shortVerdictWords, gap: 1},
+] as const;
+
+type Cell<Row> = Column & {readonly text: (row: Row) => string};
+
+const right = <Row>(title: string, text: (row: Row) => string): Cell<Row> => ({title, align: 'right', text});
+const left = <Row>(title: string, text: (row: Row) => string): Cell<Row> => ({title, align: 'left', text});
+
+const tableOf = <Row>(cells: ReadonlyArray<Cell<Row>>, rows: readonly Row[], gap: number): readonly string[] =>
+	table(
+		cells,
+		rows.map(row => cells.map(({text}) => text(row))),
+		gap,
+	);
 
 const vramCell = (plan: Plan, {target}: Report): string => (target.machine.vram ? bytesWords(plan.vramBytes, plan) : '—');
 
-const layersTable = (report: Report): readonly string[] => {
-	const hasExperts = report.plans.some(({settings}) => settings.cpuExpertLayers > 0);
-	return table(
-		[
-			left(''),
-			right('layers'),
-			...(hasExperts ? [right('experts on CPU')] : []),
-			right('VRAM'),
-			right('RAM'),
-			right('context'),
-			right('tok/s'),
-			left('verdict'),
-		],
-		report.plans.map(plan => [
-			plan === recommendedOf(report) ? '▸' : '',
-			String(plan.settings.gpuLayers),
-			...(hasExperts ? [String(plan.settings.cpuExpertLayers)] : []),
-			vramCell(plan, report),
-			bytesWords(plan.ramBytes, plan),
-			count(plan.settings.contextSize),
-			speedWords(plan),
-			verdictWords(plan),
-		]),
-	);
+/** pp and tg are what llama-bench calls the evaluation of a prompt and the generation of text. */
+const layersTable = (report: Report, width: number): readonly string[] => {
+	const {plans} = report;
+	const hasExperts = plans.some(({settings}) => settings.cpuExpertLayers > 0);
+	const tables = details.map(({experts, hasContext, verdict, gap}) => {
+		const cells: ReadonlyArray<Cell<Plan>> = [
+			right('layers', plan => `${plan === recommendedOf(report) ? '▸' : ''}${String(plan.settings.gpuLayers).padStart(6)}`),
+			...(hasExperts ? [right(experts, ({settings}: Plan) => String(settings.cpuExpertLayers))] : []),
+			right('VRAM', plan => vramCell(plan, report)),
+			right('RAM', plan => bytesWords(plan.ramBytes, plan)),
+			...(hasContext ? [right('context', ({settings}: Plan) => count(settings.contextSize))] : []),
+			right('pp t/s', plan => speedWords(plan.promptTokensPerSecond)),
+			right('tg t/s', plan => speedWords(plan.tokensPerSecond)),
+			left('verdict', verdict),
+		];
+		return tableOf(cells, plans, gap);
+	});
+	return fittingTable(width, tables);
 };
 
-const cardsTable = (reports: readonly Report[]): readonly string[] =>
-	table(
-		[right('card'), right('layers'), right('VRAM'), right('RAM'), right('largest context'), right('tok/s'), left('verdict')],
-		reports.map(report => [
-			memory(report.target.machine.vram?.totalBytes),
-			String(report.chosen.settings.gpuLayers),
-			vramCell(report.chosen, report),
-			bytesWords(report.chosen.ramBytes, report.chosen),
-			count(report.largestContext?.plan.settings.contextSize),
-			speedWords(report.chosen),
-			verdictWords(report.chosen),
-		]),
-	);
+const cardsTable = (reports: readonly Report[], width: number): readonly string[] => {
+	const hasExperts = reports.some(({chosen}) => chosen.settings.cpuExpertLayers > 0);
+	const tables = details.map(({experts, hasContext, verdict, gap}) => {
+		const cells: ReadonlyArray<Cell<Report>> = [
+			right('card', ({target}) => memory(target.machine.vram?.totalBytes)),
+			right('layers', ({chosen}) => String(chosen.settings.gpuLayers)),
+			...(hasExperts ? [right(experts, ({chosen}: Report) => String(chosen.settings.cpuExpertLayers))] : []),
+			right('VRAM', report => vramCell(report.chosen, report)),
+			...(gap > 1 ? [right('RAM', ({chosen}: Report) => bytesWords(chosen.ramBytes, chosen))] : []),
+			...(hasContext ? [right('max context', ({largestContext}: Report) => largestContextWords(largestContext))] : []),
+			right('pp t/s', ({chosen}) => speedWords(chosen.promptTokensPerSecond)),
+			right('tg t/s', ({chosen}) => speedWords(chosen.tokensPerSecond)),
+			left('verdict', ({chosen}) => verdict(chosen)),
+		];
+		return tableOf(cells, reports, gap);
+	});
+	return fittingTable(width, tables);
+};
 
 const ramNotes = ({chosen: {ramVerdict, ramLeftBytes}}: Report): readonly string[] =>
 	ramVerdict === 'paging'
@@ -107,50 +132,43 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 	];
 };
 
-const one = (report: Report): readonly string[] => {
+const one = (report: Report, width: number): readonly string[] => {
 	const {chosen, bindingLimit, advice, isGiven, target} = report;
 	const isFree = !isGiven && target.machine.vram !== undefined && recommendedOf(report) !== undefined;
-	const allFit = isFree && !bindingLimit ? ['All layers fit.'] : [];
-	return [
-		...layersTable(report),
-		'',
-		...(isFree
-			? [
-					`▸ recommended: ${chosen.settings.cpuExpertLayers > 0 ? 'all layers, and the fewest experts on the CPU' : 'most layers that the VRAM takes'}.`,
-				]
-			: []),
+	const allFit = isFree && !bindingLimit ? ['All layers fit on the GPU.'] : [];
+	const way = chosen.settings.cpuExpertLayers > 0 ? 'all layers, and the fewest experts on the CPU' : 'most layers that the VRAM takes';
+	const words = [
+		...(isFree ? [`▸ recommended: ${way}.`] : []),
 		...(bindingLimit ? [`${bindingText(chosen, bindingLimit)}.`] : allFit),
 		...ramNotes(report),
 		contextWords(report),
 		...notes(report),
+	];
+	return [
+		...layersTable(report, width),
+		'',
+		...words.flatMap(line => wrapped(line, width)),
 		...(advice.length > 0 ? ['', 'Advice', ...advice.flatMap(item => wrapped(`- ${adviceText(item)}`, width, '  '))] : []),
 	];
 };
 
-const sideBySide = (reports: readonly Report[]): readonly string[] => [
-	...cardsTable(reports),
-	'',
-	...reports.flatMap(({chosen, bindingLimit, target}) =>
+const sideBySide = (reports: readonly Report[], width: number): readonly string[] => {
+	const limits = reports.flatMap(({chosen, bindingLimit, target}) =>
 		bindingLimit ? [`${memory(target.machine.vram?.totalBytes)}: ${bindingText(chosen, bindingLimit)}.`] : [],
-	),
-	...new Set(reports.flatMap(report => notes(report))),
-];
+	);
+	const words = [...limits, ...new Set(reports.flatMap(report => notes(report)))];
+	return [...cardsTable(reports, width), '', ...words.flatMap(line => wrapped(line, width))];
+};
 
-/** For people; at most 80 cells wide but for names that are longer. */
-export const planText = (reports: readonly Report[], ascii: boolean): string => {
+/** For people; at most `width` cells wide but for names that are longer. */
+export const planText = (reports: readonly Report[], {ascii, width}: {readonly ascii: boolean; readonly width: number}): string => {
 	const [first] = reports;
 	if (!first) return '';
 	const isSingle = reports.length === 1;
-	const head = [
-		modelLine(first),
-		...(isSingle ? machineWords(first) : ['Other machines, side by side']),
-		settingsLine(first),
-		...draftLines(first),
-		'',
-	];
-	const lines = [...head, ...(isSingle ? one(first) : sideBySide(reports))].flatMap(line =>
-		line.startsWith(' ') ? [line] : wrapped(line, width),
-	);
+	const machines = isSingle ? machineWords(first) : ['Other machines, side by side'];
+	const head = [modelLine(first), ...machines, settingsLine(first), ...draftLines(first), weightsWords(first.chosen), ''];
+	const body = isSingle ? one(first, width) : sideBySide(reports, width);
+	const lines = [...head.flatMap(line => wrapped(line, width)), ...body];
 	const text = `${lines.join('\n')}\n`;
 	return ascii ? asciiGlyphs.reduce((result, [glyph, plain]) => result.replaceAll(glyph, plain), text) : text;
 };

@@ -1,13 +1,20 @@
 import {describeError} from '../engine/engine-errors.js';
-import type {ModelFacts} from '../engine/types.js';
+import type {ModelFacts, WantedSettings} from '../engine/types.js';
 import {checkMlock} from '../planner/mlock.js';
-import {warningsOf} from '../planner/settings.js';
+import {idleWishes, warningsOf} from '../planner/settings.js';
 import type {Plan} from '../planner/types.js';
 
 const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
+type Wanted = Pick<WantedSettings, 'cpuExpertLayers'>;
+
 /** What would be refused or warned about when the plan is loaded here; `mlockLimitBytes` undefined: there is none, or it is another machine's. */
-export const warningsAbout = ({settings, breakdown}: Plan, model: ModelFacts, mlockLimitBytes: number | undefined): readonly string[] => {
+export const warningsAbout = (
+	{settings, breakdown}: Plan,
+	wanted: Wanted,
+	model: ModelFacts,
+	mlockLimitBytes: number | undefined,
+): readonly string[] => {
 	const warnings: string[] = [];
 	try {
 		checkMlock(settings, breakdown.ram.weights, mlockLimitBytes);
@@ -15,5 +22,6 @@ export const warningsAbout = ({settings, breakdown}: Plan, model: ModelFacts, ml
 		warnings.push(describeError(error));
 	}
 
-	return [...warnings, ...warningsOf(settings, model).map(asSentence)];
+	const idle = idleWishes(wanted, model);
+	return [...warnings, ...(idle ? [idle] : []), ...warningsOf(settings, model).map(asSentence)];
 };

@@ -1,5 +1,8 @@
-import {memory, rate} from '../lib/format.js';
+import type {Settings} from '../engine/types.js';
+import {count, memory, rate} from '../lib/format.js';
+import type {LargestContext} from '../planner/fit-context.js';
 import {contextBindingText, layersText} from '../planner/plan-words.js';
+import {isImpossible} from '../planner/settings.js';
 import type {Memory, Plan, Verdict} from '../planner/types.js';
 import type {Report} from './plan-report.js';
 
@@ -14,18 +17,44 @@ const verdicts: Readonly<Record<Verdict, string>> = {
 	paging: 'will page',
 };
 
-/** The verdict, and on which side where something is short: "does not fit (VRAM)". */
-export const verdictWords = ({verdict, vramVerdict}: Plan): string =>
-	verdict === 'fits' ? verdicts.fits : `${verdicts[verdict]} (${vramVerdict === verdict ? 'VRAM' : 'RAM'})`;
+const sideOf = ({verdict, vramVerdict, ramVerdict}: Plan): string => {
+	if (vramVerdict !== verdict) return 'RAM';
+	return ramVerdict === 'does not fit' ? 'both' : 'VRAM';
+};
+
+/** The verdict, and on which side where something is short: "does not fit (VRAM)"; "does not fit, pages": VRAM is too small, and weights do not stay in RAM. */
+export const verdictWords = (plan: Plan): string => {
+	const {verdict, ramVerdict} = plan;
+	if (isImpossible(plan.settings)) return 'refused (V cache)';
+	if (verdict === 'fits') return verdicts.fits;
+	if (verdict === 'does not fit' && ramVerdict === 'paging') return `${verdicts[verdict]}, pages`;
+	return `${verdicts[verdict]} (${sideOf(plan)})`;
+};
+
+/** The same for narrow tables. */
+export const shortVerdictWords = (plan: Plan): string =>
+	verdictWords(plan)
+		.replace(/^does not fit \((.*)\)$/, 'no: $1')
+		.replace('does not fit', 'no')
+		.replace('will page', 'pages')
+		.replace(/ \(.*\)$/, '');
 
 /** Bytes; ≈ where they were not asked of the engine. */
 export const bytesWords = (bytes: number, {exact}: Plan): string => `${exact ? '' : '≈ '}${memory(bytes)}`;
 
-export const speedWords = ({tokensPerSecond}: {readonly tokensPerSecond: number | undefined}): string =>
-	tokensPerSecond === undefined ? rate(undefined) : `≈ ${rate(tokensPerSecond)}`;
+export const speedWords = (perSecond: number | undefined): string => (perSecond === undefined ? rate(undefined) : `≈ ${rate(perSecond)}`);
+
+/** Of the largest context beside a plan: marked where the weights do not stay in RAM. */
+export const largestContextWords = (largest: LargestContext | undefined): string =>
+	`${count(largest?.plan.settings.contextSize)}${largest?.plan.ramVerdict === 'paging' ? ' (paging)' : ''}`;
 
 export const contextWords = ({largestContext, chosen}: Report): string => {
-	const where = chosen.settings.gpuLayers === 0 ? 'without GPU layers' : `with ${layersText(chosen.settings.gpuLayers)}`;
+	const {settings, vramVerdict, vramBytes} = chosen;
+	const where = settings.gpuLayers === 0 ? 'without GPU layers' : `with ${layersText(settings.gpuLayers)}`;
+	if (!largestContext && settings.gpuLayers === 0 && vramVerdict === 'does not fit') {
+		return `Without GPU layers llama.cpp still takes ${bytesWords(vramBytes, chosen)} of VRAM to read prompts; with --gpu off it takes none.`;
+	}
+
 	if (!largestContext) return `Not even the smallest context fits ${where}.`;
 	return `Largest context ${where}: ${contextBindingText(largestContext)}.`;
 };
@@ -54,4 +83,21 @@ export const machineWords = ({target, device}: Report): readonly string[] => {
 			: noGpu,
 		...(ram ? [`RAM  ${memoryWords(ram)}${isUnified ? ' (VRAM is a part of it)' : ''}`] : []),
 	];
+};
+
+const weightsReason = ({settings: {mmap, mlock}, ramVerdict, breakdown}: Plan): string => {
+	if (mlock) return 'the system may not take them out of RAM again, so all of them must fit';
+	if (!mmap) return 'nothing is read from the disk again, but all of them must fit';
+	if (ramVerdict === 'paging') return 'copied, they would not fit into RAM at all';
+	return `nothing is copied, and the system may take back ${breakdown.vram.weights > 0 ? 'the RAM of what lies on the GPU' : 'what is not in use'}`;
+};
+
+const weightsFlags = ({mmap, mlock}: Settings): string =>
+	[...(mmap && !mlock ? ['mmap'] : []), ...(mmap ? [] : ['--no-mmap']), ...(mlock ? ['--mlock'] : [])].join(' ');
+
+/** How the weights come into RAM, and why. */
+export const weightsWords = (plan: Plan): string => {
+	const {mmap, mlock} = plan.settings;
+	const how = `${mmap ? 'mapped from the file' : 'copied into RAM'}${mlock ? ' and locked' : ''}`;
+	return `Weights ${how} (${weightsFlags(plan.settings)}): ${weightsReason(plan)}.`;
 };

@@ -41,7 +41,7 @@ export type PlanOutside = {
 	readonly mlockLimitBytes: () => Promise<number | undefined>;
 	/** Threads that `auto` stands for. */
 	readonly threads: number;
-	readonly stdout: Writable;
+	readonly stdout: Writable & {readonly isTTY?: boolean; readonly columns?: number};
 	readonly stderr: Writable;
 	/** Where it says what it waits for. */
 	readonly status: StatusLine;
@@ -110,7 +110,8 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 	const {layers} = model.facts;
 	const most = machine.vram ? layers : 0;
 	const wishes = {
-		settings: {...scene.settings, gpuLayers: Math.min(gpuLayers ?? 0, most)},
+		// Without a GPU experts are on the CPU anyway.
+		settings: {...scene.settings, gpuLayers: Math.min(gpuLayers ?? 0, most), ...(most === 0 && {cpuExpertLayers: 0})},
 		areLayersOpen: gpuLayers === undefined && most > 0,
 		contextSize,
 		layers,
@@ -132,7 +133,7 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 		advice: withAdvice
 			? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask, canPlaceExperts: mostCpuExperts > 0})
 			: [],
-		warnings: warningsAbout(chosen, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
+		warnings: warningsAbout(chosen, scene, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
 	};
 };
 
@@ -146,13 +147,16 @@ const readTargets = async (options: Wishes, facts: ModelFacts, device: Device, o
 	return targetsOf({vram: vramOf(memory), ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory}, speeds, options.plan);
 };
 
+/** What a mail, or a file, is read with. */
+const mailWidth = 80;
+
 /** What a text says of itself stands on stderr where something else reads the output. */
 const warn = (report: Report, isCommand: boolean, {stderr}: PlanOutside) => {
 	const {chosen, target, warnings} = report;
 	const doubts = [
 		...warnings,
 		...(isCommand && !target.machine.vram ? [noGpu] : []),
-		...(isCommand && chosen.verdict !== 'fits' ? [`These settings: ${verdictWords(chosen)}.`] : []),
+		...(isCommand && verdictWords(chosen) !== 'fits' ? [`These settings: ${verdictWords(chosen)}.`] : []),
 	];
 	for (const doubt of doubts) stderr.write(`vramble: ${doubt}\n`);
 };
@@ -160,13 +164,15 @@ const warn = (report: Report, isCommand: boolean, {stderr}: PlanOutside) => {
 const print = (reports: readonly Report[], {json, plan, ascii, wanted, gpu}: Wishes, outside: PlanOutside) => {
 	const {stdout} = outside;
 	if (!plan.printCommand && !json) {
-		stdout.write(planText(reports, ascii));
+		stdout.write(planText(reports, {ascii, width: (stdout.isTTY && stdout.columns) || mailWidth}));
 		return;
 	}
 
 	for (const report of reports) {
-		const {chosen, model} = report;
-		const command = {path: model.path, settings: chosen.settings, threads: wanted.threads, gpu};
+		const {chosen, model, target} = report;
+		const {settings} = chosen;
+		const threads = wanted.threads === 'auto' && target.isElsewhere ? undefined : settings.threads;
+		const command = {path: model.path, settings, threads, gpu};
 		stdout.write(`${plan.printCommand ? serverCommand(command) : JSON.stringify(planReportToJson(report))}\n`);
 		warn(report, plan.printCommand, outside);
 	}
@@ -185,7 +191,11 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 		const scene: Scene = {
 			model,
 			device,
-			settings: {...concrete(wanted, facts), gpuLayers: 0, threads: wanted.threads === 'auto' ? outside.threads : wanted.threads},
+			settings: {
+				...concrete(wanted, facts),
+				gpuLayers: 0,
+				threads: wanted.threads === 'auto' ? (device.autoThreads ?? outside.threads) : wanted.threads,
+			},
 			cpuExpertLayers: wanted.cpuExpertLayers,
 			gpuLayers: wanted.gpuLayers === 'auto' ? undefined : wanted.gpuLayers,
 			contextSize: wanted.contextSize,

@@ -2,8 +2,8 @@ import stringWidth from '../lib/string-width.js';
 
 export type Column = {readonly title: string; readonly align: 'left' | 'right'};
 
-/** Lines of plain text, two cells apart. */
-export const table = (columns: readonly Column[], rows: ReadonlyArray<readonly string[]>): readonly string[] => {
+/** Lines of plain text, `gap` cells apart. */
+export const table = (columns: readonly Column[], rows: ReadonlyArray<readonly string[]>, gap = 2): readonly string[] => {
 	const cells = [columns.map(({title}) => title), ...rows];
 	const widths = columns.map((_, index) => Math.max(...cells.map(row => stringWidth(row[index] ?? ''))));
 	return cells.map(row =>
@@ -13,16 +13,21 @@ export const table = (columns: readonly Column[], rows: ReadonlyArray<readonly s
 				const space = ' '.repeat((widths[index] ?? 0) - stringWidth(text));
 				return align === 'right' ? space + text : text + space;
 			})
-			.join('  ')
+			.join(' '.repeat(gap))
 			.trimEnd(),
 	);
 };
+
+/** The first of some tables, the widest wording first, that `width` cells have room for; else the last. */
+export const fittingTable = (width: number, tables: ReadonlyArray<readonly string[]>): readonly string[] =>
+	tables.find(lines => lines.every(line => stringWidth(line) <= width)) ?? tables.at(-1) ?? [];
 
 /** Lines of at most `width` cells, broken between words; those after the first begin with `indent`. */
 export const wrapped = (text: string, width: number, indent = ''): readonly string[] => {
 	const lines: string[] = [];
 	let line = '';
-	for (const word of text.split(' ')) {
+	// ≈ belongs to the number behind it.
+	for (const word of text.split(/(?<!≈) /)) {
 		const longer = line === '' ? word : `${line} ${word}`;
 		if (line !== '' && stringWidth(longer) > width) {
 			lines.push(line);

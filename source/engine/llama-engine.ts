@@ -137,7 +137,12 @@ export const createLlamaEngine = (): Engine => {
 			const names = await llama.getGpuDeviceNames();
 			hasGpu = names.length > 0 && llama.gpu !== false;
 			if (gpu !== 'auto' && gpu !== 'off' && !(hasGpu && llama.gpu === gpu)) throw noBackend(gpu, 'Its driver finds no GPU.');
-			return {backend: hasGpu ? (llama.gpu as Backend) : 'cpu', names, hooksOff: hooks.off};
+			return {
+				backend: hasGpu ? (llama.gpu as Backend) : 'cpu',
+				names,
+				hooksOff: hooks.off,
+				autoThreads: defaultThreads(llama.cpuMathCores),
+			};
 		},
 
 		async describe() {

@@ -68,6 +68,8 @@ export type Device = {
 	readonly names: readonly string[];
 	/** Why the native hooks do nothing here; undefined: they work. */
 	readonly hooksOff?: string | undefined;
+	/** What `auto` threads stand for; undefined: it was not asked. */
+	readonly autoThreads?: number | undefined;
 };
 
 /** A device that layers can go to, as llama.cpp calls it. */

@@ -30,8 +30,12 @@ const fitContext = async ({settings, machine, largest}: Wishes, planFor: PlanFor
 	const sizes = [...contextSizes.filter(size => size < largest), largest];
 	const planAt = (index: number) => planFor({...settings, contextSize: sizes[index] ?? largest});
 	const smallest = await planAt(0);
+	// What is tight from the start does not become so by a larger context.
+	const isTight = !isFine(smallest, machine) && smallest.vramVerdict === 'tight';
 	const isFit = (plan: Plan) =>
-		isFine(plan, machine) && plan.ramVerdict !== 'does not fit' && (plan.ramVerdict !== 'paging' || smallest.ramVerdict === 'paging');
+		(isFine(plan, machine) || (isTight && plan.vramVerdict === 'tight')) &&
+		plan.ramVerdict !== 'does not fit' &&
+		(plan.ramVerdict !== 'paging' || smallest.ramVerdict === 'paging');
 	const best = Math.max(0, await lastThatFits(sizes.length, planAt, isFit));
 	const plan = best === 0 ? smallest : await planAt(best);
 	const next = sizes[best + 1];

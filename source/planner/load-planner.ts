@@ -10,6 +10,7 @@ import {isFine} from './layer-search.js';
 import {type Budgets, machineOf} from './machine.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
+import {checkPossible} from './possible.js';
 import {canPlaceExperts} from './settings.js';
 import {type Settled, settle} from './settle.js';
 import type {Machine, Plan} from './types.js';
@@ -92,6 +93,7 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 		},
 		/** @throws EngineError where a change would not keep the budgets, or the engine would not survive it */
 		async check(model: ModelFacts, settings: Settings, planFor: (model: ModelFacts, settings: Settings) => Promise<Plan>): Promise<void> {
+			checkPossible(settings);
 			await vet(model, settings, askCarefully);
 			const planned = await planFor(model, settings);
 			const machine = await readMachine(settings);

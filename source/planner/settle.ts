@@ -7,7 +7,8 @@ import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {mostCpuExperts} from './placement.js';
 import {bindingText, contextBindingText, pagingText, q8CacheText} from './plan-words.js';
-import {concrete} from './settings.js';
+import {checkPossible} from './possible.js';
+import {concrete, idleWishes} from './settings.js';
 import type {Machine} from './types.js';
 
 type Options = {
@@ -30,6 +31,8 @@ export type Settled = {
 	readonly contextLimit: string | undefined;
 	/** Says so where the weights do not stay in RAM. */
 	readonly paging: string | undefined;
+	/** Says so where something was asked for that changes nothing. */
+	readonly idle: string | undefined;
 };
 
 /**
@@ -42,6 +45,7 @@ export const settle = async (
 	wanted: WantedSettings,
 	{model, machine, canPlaceExperts, driverBytes, mlockLimitBytes, dryRun, askCarefully, signal}: Options,
 ): Promise<Settled> => {
+	checkPossible(wanted);
 	const given = concrete(wanted, model);
 	// Without a GPU they are on the CPU anyway.
 	const first = machine.vram ? given : {...given, cpuExpertLayers: 0};
@@ -74,5 +78,6 @@ export const settle = async (
 			areLayersOpen && bindingLimit ? `${bindingText(plan, bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}` : undefined,
 		contextLimit: context && `Context: ${contextBindingText(context)}.`,
 		paging: pagingText(plan, machine),
+		idle: idleWishes(wanted, model),
 	};
 };

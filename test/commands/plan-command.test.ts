@@ -4,7 +4,7 @@ import {serverCommand, shellQuote} from '../../source/commands/plan-command.js';
 import {baseSettings} from '../support/fake-engine.js';
 
 const command = (settings: Partial<typeof baseSettings> = {}, rest: Partial<Parameters<typeof serverCommand>[0]> = {}) =>
-	serverCommand({path: '/models/big.gguf', settings: {...baseSettings, ...settings}, threads: 'auto', gpu: 'auto', ...rest});
+	serverCommand({path: '/models/big.gguf', settings: {...baseSettings, ...settings}, threads: undefined, gpu: 'auto', ...rest});
 
 test('the same settings in the words of llama-server', () => {
 	expect(command({cacheTypeK: 'q8_0', cacheTypeV: 'q4_0', flashAttention: 'on'})).toBe(

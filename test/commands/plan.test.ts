@@ -7,7 +7,7 @@ import {createStatusLine} from '../../source/commands/status-line.js';
 import {EngineError} from '../../source/engine/engine-errors.js';
 import type {Engine, ModelFacts} from '../../source/engine/types.js';
 import type {Speeds} from '../../source/planner/types.js';
-import {cpuDevice, createFakeEngine, gib} from '../support/fake-engine.js';
+import {cpuDevice, createFakeEngine, gib, gpuDevice} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
 const collect = () => {
@@ -26,10 +26,18 @@ type Scene = {
 	readonly speeds?: Speeds;
 	readonly mlockLimitBytes?: number;
 	readonly signal?: AbortSignal;
+	/** Of the terminal; undefined: a pipe. */
+	readonly columns?: number;
+	readonly ramGib?: number;
+};
+
+const withExperts = {
+	...bigModel.weights.sizes,
+	blocks: bigModel.weights.sizes.blocks.map(({bytes}) => ({bytes, expertBytes: bytes * 0.9})),
 };
 
 /** A card of 12 GiB of which others hold 1, and 64 GiB of RAM of which they hold 4. */
-const run = async (argv: readonly string[], {fake = createFakeEngine(), ...scene}: Scene = {}) => {
+const run = async (argv: readonly string[], {fake = createFakeEngine(), ramGib = 64, ...scene}: Scene = {}) => {
 	const {given, positional} = readArguments(['plan', 'big.gguf', ...argv]);
 	const [stdout, stderr] = [collect(), collect()];
 	const memory = async () => {
@@ -42,7 +50,7 @@ const run = async (argv: readonly string[], {fake = createFakeEngine(), ...scene
 		{
 			engine: {start: fake.engine.start, memory, dryRun: scene.dryRun ?? fake.engine.dryRun},
 			ramAndSwap: async () => ({
-				ram: {totalBytes: 64 * gib, usedBytes: 4 * gib, availableBytes: 60 * gib},
+				ram: {totalBytes: ramGib * gib, usedBytes: 4 * gib, availableBytes: (ramGib - 4) * gib},
 				swap: {totalBytes: 0, usedBytes: 0},
 			}),
 			processMemory: async () => undefined,
@@ -50,7 +58,7 @@ const run = async (argv: readonly string[], {fake = createFakeEngine(), ...scene
 			driverBytes: async () => 0.25 * gib,
 			mlockLimitBytes: async () => scene.mlockLimitBytes,
 			threads: 4,
-			stdout: stdout.stream,
+			stdout: Object.assign(stdout.stream, {isTTY: scene.columns !== undefined, columns: scene.columns}),
 			stderr: stderr.stream,
 			status: createStatusLine(stderr.stream),
 			signal: scene.signal ?? new AbortController().signal,
@@ -81,22 +89,24 @@ describe('as text', () => {
 			stdout
 				.replaceAll(/≈ \d\.\d\d/g, '≈ #.##')
 				.split('\n')
-				.slice(0, 15),
+				.slice(0, 17),
 		).toEqual([
 			'big · llama · Q4_K_M · 81 layers · 42.5 GB',
 			'VRAM 12.0 GiB, 11.0 GiB free  (CUDA, RTX 3060)',
 			'RAM  64.0 GiB, 60.0 GiB free',
-			'KV cache f16 · batch 512 · flash attention auto · weights mapped from the file',
+			'context 8,192 · KV cache f16 · batch 512 · flash attention auto · 4 threads',
+			'Weights mapped from the file (mmap): nothing is copied, and the system may take',
+			'back the RAM of what lies on the GPU.',
 			'',
-			'   layers      VRAM       RAM  context   tok/s  verdict',
-			'        0     0 MiB  42.5 GiB    8,192  ≈ #.##  fits',
-			'       14   7.6 GiB  35.2 GiB    8,192  ≈ #.##  fits',
-			'▸      20  10.7 GiB  32.0 GiB    8,192  ≈ #.##  fits',
-			'       27  14.4 GiB  28.3 GiB    8,192  ≈ #.##  does not fit (VRAM)',
-			'       41  21.8 GiB  21.0 GiB    8,192  ≈ #.##  does not fit (VRAM)',
-			'       54  28.6 GiB  14.2 GiB    8,192  ≈ #.##  does not fit (VRAM)',
-			'       68  35.9 GiB   6.8 GiB    8,192  ≈ #.##  does not fit (VRAM)',
-			'       81  42.8 GiB     0 MiB    8,192  ≈ #.##  does not fit (VRAM)',
+			' layers      VRAM       RAM  context  pp t/s  tg t/s  verdict',
+			'      0     0 MiB  42.5 GiB    8,192       —  ≈ #.##  fits',
+			'     14   7.6 GiB  35.2 GiB    8,192       —  ≈ #.##  fits',
+			'▸    20  10.7 GiB  32.0 GiB    8,192       —  ≈ #.##  fits',
+			'     27  14.4 GiB  28.3 GiB    8,192       —  ≈ #.##  does not fit (VRAM)',
+			'     41  21.8 GiB  21.0 GiB    8,192       —  ≈ #.##  does not fit (VRAM)',
+			'     54  28.6 GiB  14.2 GiB    8,192       —  ≈ #.##  does not fit (VRAM)',
+			'     68  35.9 GiB   6.8 GiB    8,192       —  ≈ #.##  does not fit (VRAM)',
+			'     81  42.8 GiB     0 MiB    8,192       —  ≈ #.##  does not fit (VRAM)',
 			'',
 		]);
 		expect(stdout).toContain('▸ recommended: most layers that the VRAM takes.\nVRAM binds: 20 layers; the 21st needs ');
@@ -123,7 +133,7 @@ describe('as text', () => {
 	test('without a GPU: it says so, and plans without layers', async () => {
 		const {stdout} = await run([], {fake: createFakeEngine({device: cpuDevice})});
 		expect(stdout).toContain('There is no GPU that llama.cpp can use here: all layers stay on the CPU.');
-		expect(stdout).toMatch(/▸ {6} 0 {5}— {2}42\.5 GiB {4}8,192 {2}≈ \d\.\d\d {2}fits\n\nLargest context without GPU layers: /);
+		expect(stdout).toMatch(/▸ {5}0 {5}— {2}42\.5 GiB {4}8,192 {7}— {2}≈ \d\.\d\d {2}fits\n\nLargest context without GPU layers: /);
 		expect(stdout).not.toContain('binds');
 	});
 
@@ -131,7 +141,95 @@ describe('as text', () => {
 		const {stdout} = await run(['--ram', '1G', '--no-mmap', '-c', '2048']);
 		expect(stdout).not.toContain('▸');
 		expect(stdout).toMatch(/RAM binds: [\d.]+ GiB more of it would be needed\./);
-		expect(stdout).toContain('weights copied into RAM');
+		expect(stdout).toContain('Weights copied into RAM (--no-mmap): nothing is read from the disk again');
+	});
+
+	const answered = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 40e9, overheadMs: 0.5, promptPerSecond: {gpu: 10e12, cpu: 1e12}};
+
+	test.each([
+		['a table', []],
+		['one setting', ['-ngl', '10']],
+		['several cards', ['--vram', '8G,12G', '--gpu-bandwidth', '360']],
+	])('the speed of a prompt beside that of the answer: %s', async (_what, argv) => {
+		const {stdout} = await run(argv, {speeds: answered});
+		expect(stdout).toMatch(/ pp t\/s {2}tg t\/s {2}verdict\n/);
+		if (argv[0] !== '--vram') expect(stdout).toMatch(/ +8,192 +≈ [\d.]+ +≈ [\d.]+ {2}fits\n/);
+	});
+
+	test.each([
+		[60, / layers +VRAM +RAM +pp t\/s +tg t\/s +verdict\n/],
+		[80, / layers +VRAM +RAM +context +pp t\/s +tg t\/s +verdict\n/],
+		[120, / layers +VRAM +RAM +context +pp t\/s +tg t\/s +verdict\n/],
+	])('a terminal of %d columns: no line is wider, and each table is whole', async (columns, header) => {
+		const scene = {columns, speeds: answered};
+		const experts = {...scene, model: {expertLayers: 80, weights: {...bigModel.weights, sizes: withExperts}}};
+		for (const argv of [[], ['-c', '131072'], ['--vram', '24G', '--ram', '32G', '--gpu-bandwidth', '360'], ['--vram', '8G,24G,48G']]) {
+			for (const on of [scene, experts]) {
+				const {stdout} = await run(argv, on);
+				expect(stdout.split('\n').filter(line => line.length > columns)).toEqual([]);
+			}
+		}
+
+		expect((await run([], scene)).stdout).toMatch(header);
+	});
+
+	test('rows at which the machine pages say so, and promise no speed', async () => {
+		const {stdout} = await run(['-c', '65536'], {ramGib: 24});
+		const verdicts = stdout.split('\n').flatMap(line => /^[▸ ] +(\d+) .* (—|≈ [\d.]+) {2}(\S.*)$/.exec(line)?.slice(1) ?? []);
+		const rows = Array.from({length: verdicts.length / 3}, (_, row) => verdicts.slice(row * 3, row * 3 + 3));
+		expect(rows[0]).toEqual(['0', '—', expect.stringMatching(/^(?:will page|does not fit) \(RAM\)$/)]);
+		expect(rows.some(([, , verdict]) => verdict === 'does not fit, pages')).toBe(true);
+		for (const [, speed, verdict] of rows) if (verdict?.includes('page')) expect(speed).toBe('—');
+	});
+
+	test('why the weights are mapped, copied or locked', async () => {
+		const why = async (argv: readonly string[], scene?: Scene) =>
+			/Weights [^.]+\./.exec((await run(argv, scene)).stdout)?.[0].replaceAll('\n', ' ');
+		expect(await why([])).toBe(
+			'Weights mapped from the file (mmap): nothing is copied, and the system may take back the RAM of what lies on the GPU.',
+		);
+		expect(await why([], {ramGib: 16})).toBe('Weights mapped from the file (mmap): copied, they would not fit into RAM at all.');
+		expect(await why(['--no-mmap'])).toBe(
+			'Weights copied into RAM (--no-mmap): nothing is read from the disk again, but all of them must fit.',
+		);
+		expect(await why(['--mlock'])).toBe(
+			'Weights mapped from the file and locked (--mlock): the system may not take them out of RAM again, so all of them must fit.',
+		);
+	});
+
+	test('a quantized V cache without flash attention is refused', async () => {
+		const argv = ['-ctv', 'q8_0', '-fa', 'off'];
+		const {stdout} = await run(argv);
+		expect(stdout).toContain('  refused (V cache)\n');
+		expect(stdout).not.toMatch(/▸|\n.* fits\n/);
+		expect(stdout).toContain('A quantized V cache needs flash attention: without it llama.cpp refuses to load.\n');
+		expect(stdout).toContain('- flash attention off → auto: then it fits');
+		const {first} = await json(argv);
+		expect(first.plans.every(({verdict}: JsonPlan) => verdict === 'does not fit')).toBe(true);
+		expect(recommended(first)).toEqual([]);
+	});
+
+	test('experts on the CPU of a model that has none', async () => {
+		for (const argv of [['-cmoe'], ['-ncmoe', '3', '-ngl', '2']]) {
+			expect((await run(argv)).stdout).toContain('The model has no experts: --n-cpu-moe and --cpu-moe change nothing.\n');
+		}
+
+		expect((await run(['-ncmoe', '0'])).stdout).not.toContain('experts');
+	});
+
+	test('a card that is too small even without layers: what it is for, and that it can be left alone', async () => {
+		const {stdout} = await run(['--vram', '200M', '--ram', '64G'], {
+			fake: createFakeEngine({device: cpuDevice}),
+			dryRun: async ({settings}) => ({
+				exact: true,
+				weights: {vramBytes: 0, ramBytes: 42.5e9},
+				context: {vramBytes: 0, ramBytes: settings.contextSize * 320 * 1024 + 0.3 * gib},
+				compute: {vramBytes: 0, ramBytes: 0.3 * gib},
+			}),
+		});
+		expect(stdout).not.toContain('Not even the smallest context');
+		expect(stdout).toMatch(/Without GPU layers llama\.cpp still takes ≈ \d+ MiB of VRAM to read prompts; with\n--gpu off it takes none\./);
+		expect(stdout).toMatch(/- without the GPU \(--gpu off\): then it fits, frees \d+ MiB of VRAM, ≈ [\d.]+ tok\/s\n/);
 	});
 
 	test('several cards side by side', async () => {
@@ -280,7 +378,7 @@ describe('a card that is not here', () => {
 		const {stdout} = await run(['--vram', '12G'], elsewhere);
 		expect(stdout).toContain('≈ VRAM and RAM: from the sizes of tensors, because there is no such card here to\nask llama.cpp about.');
 		expect(stdout).toContain('--gpu-bandwidth 360');
-		expect(stdout).toMatch(/▸ +22 +≈ 1\d\.\d GiB +≈ \d\d\.\d GiB +8,192 +— {2}fits/);
+		expect(stdout).toMatch(/▸ +22 +≈ 1\d\.\d GiB +≈ \d\d\.\d GiB +8,192 +— +— {2}fits/);
 	});
 
 	test('the engine is asked where it can tell', async () => {
@@ -307,6 +405,15 @@ describe('--print-command', () => {
 			'llama-server --model /models/big-Q4_K_M.gguf --gpu-layers 20 --ctx-size 8192 --cache-type-k f16 --cache-type-v f16 ' +
 				'--batch-size 512 --ubatch-size 512 --flash-attn auto --threads 6 --parallel 1\n',
 		);
+	});
+
+	test.each<[string, Scene, readonly string[], string | undefined]>([
+		['as many as the engine takes', {fake: createFakeEngine({device: {...gpuDevice, autoThreads: 3}})}, [], '3'],
+		['as many as this machine has', {}, ['-t', 'auto'], '4'],
+		['not for a machine whose cores nobody knows', {}, ['--vram', '24G'], undefined],
+	])('the threads that auto stands for: %s', async (_what, scene, argv, threads) => {
+		const {stdout} = await run(['--print-command', ...argv], scene);
+		expect(/ --threads (\d+) /.exec(stdout)?.[1]).toBe(threads);
 	});
 
 	test('doubts stand beside it', async () => {

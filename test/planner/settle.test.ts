@@ -121,3 +121,21 @@ test.each<[string, Partial<WantedSettings>, Machine, string]>([
 test('a RAM budget that layers on the device make room for is kept', async () => {
 	expect((await settled({}, machine(48, 64, {ramGib: 16}))).settings.gpuLayers).toBe(81);
 });
+
+test('what llama.cpp would refuse once the weights are read is refused before', async () => {
+	await expect(settled({cacheTypeV: 'q8_0', flashAttention: 'off'}, machine(12, 64))).rejects.toMatchObject({
+		code: 'unsupported',
+		message: 'A quantized V cache needs flash attention.',
+	});
+});
+
+test.each([
+	[3, 0, true],
+	[9999, 0, true],
+	[0, 0, false],
+	['auto', 0, false],
+	[3, 80, false],
+] as const)('%s experts on the CPU of a model with %d layers of them', async (cpuExpertLayers, expertLayers, isIdle) => {
+	const {idle} = await settled({cpuExpertLayers}, machine(12, 64), {model: {...bigModel, expertLayers}});
+	expect(idle).toBe(isIdle ? 'The model has no experts: --n-cpu-moe and --cpu-moe change nothing.' : undefined);
+});
