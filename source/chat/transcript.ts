@@ -1,3 +1,4 @@
+import {graphemesOf} from '../lib/segments.js';
 import stringWidth from '../lib/string-width.js';
 import {drawable} from '../lib/text.js';
 import type {ChatMessage} from './message.js';
@@ -45,7 +46,6 @@ const tabStop = 4;
 /** Around the separator between text and mark. */
 const markGap = 3;
 
-const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
 const unclean = /[^\P{Cc}\t]|\p{Cs}|[\u00AD\u202A-\u202E\u2066-\u2069]/u;
 const lineEnd = /\r\n|[\n\r\u2028\u2029]/g;
 const asciiOnly = /^[\t -~]*$/;
@@ -55,7 +55,7 @@ const opening = /^[\p{Ps}\p{Pi}]/u;
 const cleanLine = (line: string): string => (unclean.test(line) ? drawable(line) : line);
 
 const graphemes = function* (line: string): Iterable<string> {
-	for (const {segment} of segmenter.segment(line)) yield segment;
+	for (const {segment} of graphemesOf(line)) yield segment;
 };
 
 const unitsOf = (line: string): Iterable<string> => (asciiOnly.test(line) ? line : graphemes(line));

@@ -1,3 +1,4 @@
+import {graphemesOf} from '../lib/segments.js';
 import stringWidth from '../lib/string-width.js';
 
 /** What stands for the signs that our own texts use; everything else becomes question marks of the same width. */
@@ -18,13 +19,12 @@ const signs: Readonly<Record<string, string>> = {
 	'•': '*',
 };
 
-const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
 const asciiOnly = /^\p{ASCII}*$/u;
 
 /** Text in ASCII that takes the same cells. Escape codes are ASCII and stay. */
 export const toAscii = (text: string): string => {
 	if (asciiOnly.test(text)) return text;
-	return Array.from(segmenter.segment(text), ({segment}) =>
+	return Array.from(graphemesOf(text), ({segment}) =>
 		asciiOnly.test(segment) ? segment : (signs[segment] ?? '?'.repeat(stringWidth(segment))),
 	).join('');
 };

@@ -1,3 +1,4 @@
+import {graphemesOf} from '../../lib/segments.js';
 import stringWidth from '../../lib/string-width.js';
 
 /** Cells that the prompt glyph and its space take before every row. */
@@ -17,7 +18,6 @@ export type EditorLayout = WrappedText & {
 	readonly cursorIndex: number;
 };
 
-const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
 const asciiOnly = /^[ -~]*$/;
 
 const wrapAscii = (line: string, width: number): readonly string[] =>
@@ -31,7 +31,7 @@ const wrapLine = (line: string, width: number): readonly string[] => {
 	let column = 0;
 	// string-width takes 1 to 2 µs for a letter, and a long prompt has few different ones.
 	const known = new Map<string, number>();
-	for (const {segment, index} of segmenter.segment(line)) {
+	for (const {segment, index} of graphemesOf(line)) {
 		const cells = known.get(segment) ?? stringWidth(segment);
 		known.set(segment, cells);
 		if (column + cells > width && index > start) {
@@ -84,7 +84,7 @@ export const offsetAt = ({lines, starts}: WrappedText, row: number, column: numb
 	const isContinued = starts[row + 1] === start + line.length;
 	let cells = 0;
 	let index = 0;
-	for (const {segment} of segmenter.segment(line)) {
+	for (const {segment} of graphemesOf(line)) {
 		cells += stringWidth(segment);
 		if (cells > column || (isContinued && index + segment.length === line.length)) break;
 		index += segment.length;

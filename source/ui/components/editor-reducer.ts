@@ -1,3 +1,4 @@
+import {graphemesOf, wordsOf} from '../../lib/segments.js';
 import {drawable} from '../../lib/text.js';
 import {layoutEditor, offsetAt} from './editor-layout.js';
 
@@ -29,8 +30,6 @@ export type EditorEvent =
 	/** Sent, or put away: the text is the newest prompt of the history. */
 	| {readonly type: 'submitted'};
 
-const graphemes = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
-const words = new Intl.Segmenter(undefined, {granularity: 'word'});
 const tab = '    ';
 
 /** What a terminal can draw cell by cell, and a model reads the same. */
@@ -55,7 +54,7 @@ const lineEndOf = (text: string, offset: number) => {
 /** The grapheme around an offset, which is not at its line's end. */
 const graphemeAt = (text: string, offset: number): {readonly start: number; readonly end: number} => {
 	const lineStart = lineStartOf(text, offset);
-	const found = graphemes.segment(text.slice(lineStart, lineEndOf(text, offset))).containing(offset - lineStart);
+	const found = graphemesOf(text.slice(lineStart, lineEndOf(text, offset))).containing(offset - lineStart);
 	const start = found ? lineStart + found.index : offset;
 	return {start, end: start + (found?.segment.length ?? 1)};
 };
@@ -70,7 +69,7 @@ const boundaryFrom = (text: string, offset: number): number => {
 const wordLeft = (text: string, cursor: number): number => {
 	for (let end = cursor; end > 0; ) {
 		const start = lineStartOf(text, end);
-		const word = [...words.segment(text.slice(start, end))].findLast(({isWordLike}) => isWordLike);
+		const word = [...wordsOf(text.slice(start, end))].findLast(({isWordLike}) => isWordLike);
 		if (word) return start + word.index;
 		end = start - 1;
 	}
@@ -81,7 +80,7 @@ const wordLeft = (text: string, cursor: number): number => {
 const wordRight = (text: string, cursor: number): number => {
 	for (let start = cursor; start < text.length; ) {
 		const end = lineEndOf(text, start);
-		const word = [...words.segment(text.slice(start, end))].find(({isWordLike}) => isWordLike);
+		const word = [...wordsOf(text.slice(start, end))].find(({isWordLike}) => isWordLike);
 		if (word) return start + word.index + word.segment.length;
 		start = end + 1;
 	}

@@ -1,4 +1,5 @@
 import {Box, Text} from 'ink';
+import {graphemesOf} from '../../lib/segments.js';
 import {useTheme} from '../theme.js';
 import {type EditorLayout, promptWidth, visibleRows} from './editor-layout.js';
 
@@ -13,11 +14,9 @@ type Props = {
 
 type RowProps = {readonly text: string; readonly cursorIndex: number; readonly isActive: boolean; readonly color: string | undefined};
 
-const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
-
 const CursorRow = ({text, cursorIndex, isActive, color}: RowProps) => {
 	const theme = useTheme();
-	const under = segmenter.segment(text).containing(cursorIndex)?.segment ?? '';
+	const under = cursorIndex < text.length ? (graphemesOf(text).containing(cursorIndex)?.segment ?? '') : '';
 	return (
 		<Text wrap="truncate-end" color={color}>
 			{text.slice(0, cursorIndex)}

@@ -1,6 +1,7 @@
 import {useInput} from 'ink';
 import TextInput from 'ink-text-input';
 import {useRef, useState} from 'react';
+import {graphemesOf} from '../../lib/segments.js';
 import {drawable} from '../../lib/text.js';
 
 type LineInputProps = {
@@ -23,13 +24,11 @@ const KeyWatch = ({onSeen, onClear}: {readonly onSeen: (seen: Seen) => void; rea
 	return null;
 };
 
-const segmenter = new Intl.Segmenter(undefined, {granularity: 'grapheme'});
-
 /** The text without the whole grapheme that one code unit was taken out of. */
 export const withoutGrapheme = (text: string, less: string): string => {
 	let at = 0;
 	while (at < less.length && text[at] === less[at]) at++;
-	const cluster = segmenter.segment(text).containing(at);
+	const cluster = graphemesOf(text).containing(at);
 	return cluster ? text.slice(0, cluster.index) + text.slice(cluster.index + cluster.segment.length) : less;
 };
 
