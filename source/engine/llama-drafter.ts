@@ -61,13 +61,15 @@ const createDrafter = (sequence: LlamaContextSequence, guess: Guess, drafts: Lla
 		let pending = tokens;
 		let plain: ReturnType<typeof evaluatePlainly> | undefined;
 		let unwritten = 0;
+		let end = 0;
 		/** Every sampler begins with its seed: with the same one, what is drawn would repeat. */
 		let samplers = 0;
 		const withSeed = () => ({...options, seed: (seed + samplers++) % 2 ** 32});
 		try {
 			for (let isFirst = true; ; isFirst = false) {
 				const startedAt = performance.now();
-				const room = sequence.contextSize - 1 - sequence.nextTokenIndex - pending.length;
+				// With fewer than two cells left node-llama-cpp begins to forget.
+				const room = sequence.contextSize - 2 - sequence.nextTokenIndex - pending.length;
 				const guesses = !isFirst && judge.mayDraft() && room > 0 ? await guess(known, Math.min(reach, room)) : undefined;
 				let next: Token[];
 				if (guesses && guesses.length > 0) {
@@ -82,6 +84,7 @@ const createDrafter = (sequence: LlamaContextSequence, guess: Guess, drafts: Lla
 				}
 
 				unwritten = next.length;
+				end = sequence.nextTokenIndex;
 				for (const token of next) {
 					count = {...count, tokens: count.tokens + 1};
 					known.push(token);
@@ -95,8 +98,8 @@ const createDrafter = (sequence: LlamaContextSequence, guess: Guess, drafts: Lla
 			}
 		} finally {
 			await plain?.return();
-			const end = sequence.nextTokenIndex;
-			await sequence.eraseContextTokenRanges([{start: end - unwritten, end}]);
+			// Somebody else may have cut the conversation already.
+			if (unwritten > 0 && sequence.nextTokenIndex === end) await sequence.eraseContextTokenRanges([{start: end - unwritten, end}]);
 		}
 	}
 

@@ -134,6 +134,19 @@ test('an answer that is cut off leaves nothing behind that was not written', asy
 	}
 });
 
+test('a full context forgets what it would have forgotten without', async () => {
+	const questions = Array.from({length: 6}, (_, at) => (at % 2 === 0 ? 'what is a kv cache?' : 'what is a gpu layer?'));
+	const small = {...wanted, contextSize: 256};
+	const without = await answersOf(guidePath, small, questions);
+	expect(without.at(-1)?.forgot).toBe(true);
+	for (const drafting of [{lookup: true}, {draftModel: guidePath, draftGpuLayers: 0}]) {
+		const drafted = await answersOf(guidePath, {...small, ...drafting}, questions);
+		expect(textsOf(drafted)).toEqual(textsOf(without));
+		expect(drafted.map(({contextUsed}) => contextUsed)).toEqual(without.map(({contextUsed}) => contextUsed));
+		expect(total(drafted, 'accepted')).toBeGreaterThan(30);
+	}
+});
+
 test('the evaluated state survives another context', async () => {
 	const settings = {...wanted, lookup: true};
 	const file = join(folder, 'state.bin');
