@@ -137,16 +137,30 @@ const betterVerdicts = {
 
 const more = (number: number | undefined): string => `${count(number)} more ${number === 1 ? 'layer' : 'layers'}`;
 
-/** A piece of advice with its computed effect. */
-export const adviceText = (advice: Advice, approximately = '≈'): string => {
+/** A piece of advice with its computed effects; then with fewer of them, for a narrow line. */
+export const adviceTexts = (advice: Advice, approximately: string): readonly [string, ...string[]] => {
 	const {text, verdict, freesVramBytes, freesRamBytes, moreLayers, moreExpertLayers, tokensPerSecond} = advice;
 	const freed = [freesVramBytes && `${memory(freesVramBytes)} of VRAM`, freesRamBytes && `${memory(freesRamBytes)} of RAM`].filter(Boolean);
 	const effects = [
 		verdict && betterVerdicts[verdict],
-		freed.length > 0 && `frees ${freed.join(' and ')}`,
 		moreLayers !== undefined && `${more(moreLayers)} on the GPU`,
 		moreExpertLayers !== undefined && `experts of ${more(moreExpertLayers)} on the GPU`,
 		tokensPerSecond !== undefined && `${approximately} ${rate(tokensPerSecond)} tok/s`,
-	].filter(Boolean);
-	return effects.length > 0 ? `${text}: ${effects.join(', ')}` : text;
+	].filter(effect => typeof effect === 'string');
+	const [first, ...others] = effects;
+	const withFreed = (what: readonly unknown[]) => {
+		const frees = what.length > 0 ? [`frees ${what.join(' and ')}`] : [];
+		return verdict ? [...effects.slice(0, 1), ...frees, ...others] : [...frees, ...effects];
+	};
+	const bytes = [freesVramBytes, freesRamBytes].filter(Boolean).map(memory);
+	const said = (what: readonly string[]) => (what.length > 0 ? `${text}: ${what.join(', ')}` : text);
+	return [
+		said(withFreed(freed)),
+		...(bytes.length === 1 ? [said(withFreed(bytes))] : []),
+		said(effects),
+		said(first === undefined ? [] : [first]),
+		text,
+	];
 };
+
+export const adviceText = (advice: Advice, approximately = '≈'): string => adviceTexts(advice, approximately)[0];

@@ -1,7 +1,7 @@
 import {describe, expect, test} from 'vitest';
 import {planOf} from '../../source/planner/memory.js';
-import {bindingText, contextBindingText, remarkTexts} from '../../source/planner/plan-words.js';
-import type {Machine} from '../../source/planner/types.js';
+import {adviceTexts, bindingText, contextBindingText, remarkTexts} from '../../source/planner/plan-words.js';
+import type {Advice, Machine} from '../../source/planner/types.js';
 import {baseSettings, gib} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
@@ -79,4 +79,28 @@ describe('beside the verdict', () => {
 	])('%s', (_what, texts, expected) => {
 		expect(texts).toEqual(expected);
 	});
+});
+
+const effects = {freesVramBytes: undefined, moreLayers: undefined, tokensPerSecond: undefined, settings: undefined};
+
+test.each<[string, Partial<Advice>, readonly string[]]>([
+	['all of it', {}, ['KV q8_0']],
+	[
+		'less of it',
+		{freesVramBytes: gib, tokensPerSecond: 3},
+		['KV q8_0: frees 1.0 GiB of VRAM, ≈ 3.00 tok/s', 'KV q8_0: frees 1.0 GiB, ≈ 3.00 tok/s', 'KV q8_0: ≈ 3.00 tok/s', 'KV q8_0'],
+	],
+	[
+		'what matters most',
+		{verdict: 'fits', freesVramBytes: gib, moreLayers: 2, tokensPerSecond: 3},
+		[
+			'KV q8_0: then it fits, frees 1.0 GiB of VRAM, 2 more layers on the GPU, ≈ 3.00 tok/s',
+			'KV q8_0: then it fits, frees 1.0 GiB, 2 more layers on the GPU, ≈ 3.00 tok/s',
+			'KV q8_0: then it fits, 2 more layers on the GPU, ≈ 3.00 tok/s',
+			'KV q8_0: then it fits',
+			'KV q8_0',
+		],
+	],
+])('advice on a line with room for %s', (_what, part, texts) => {
+	expect([...new Set(adviceTexts({...effects, text: 'KV q8_0', ...part}, '≈'))]).toEqual(texts);
 });

@@ -91,7 +91,7 @@ export const TunerView = (props: TunerViewProps) => {
 
 	return frame(
 		<>
-			{mode === 'advice' ? <TunerAdvice advice={plan.advice} /> : null}
+			{mode === 'advice' ? <TunerAdvice advice={plan.advice} width={width - (isCompact ? 2 : 4)} /> : null}
 			{mode === 'breakdown' ? (
 				<TunerBreakdown plan={plan.plan} vram={machine.vram} ram={machine.ram} width={width - (isCompact ? 2 : 4)} />
 			) : null}
