@@ -76,7 +76,12 @@ export type ProcessEngine = Pick<
 The engine in a process of its own: llama.cpp ends the process on some questions (a KV cache that the device cannot hold, among others). What was asked is then
 answered with an error, and the next one starts another process, in which nothing is loaded.
 */
-export const createProcessEngine = (script: URL): ProcessEngine => {
+export const createProcessEngine = (
+	script: URL,
+): ProcessEngine & {
+	/** Of the process that is running; undefined: none is. */
+	readonly pid: () => number | undefined;
+} => {
 	let child: ChildProcess | undefined;
 	let current: Engine | undefined;
 	let request: Parameters<Engine['start']>[0] | undefined;
@@ -152,6 +157,7 @@ export const createProcessEngine = (script: URL): ProcessEngine => {
 		freeModel: async () => (await running()).freeModel(),
 		measure: async (asked, call) => (await running()).measure(asked, call),
 		deaths: () => deaths,
+		pid: () => child?.pid,
 		async dispose() {
 			const last = child;
 			child = undefined;

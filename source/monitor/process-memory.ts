@@ -26,3 +26,19 @@ export const readProcessMemory = async ({readStatus, residentBytes} = realEdges)
 	const split = await readStatus().then(parseProcessStatus, () => undefined);
 	return split ?? {residentBytes: residentBytes(), anonymousBytes: undefined, fileBytes: undefined};
 };
+
+const add = (a: number | undefined, b: number | undefined): number | undefined => (a === undefined || b === undefined ? undefined : a + b);
+
+/** Of this process and of one that works for it (`pid`), as one. */
+export const readMemoryWith = async (pid: number | undefined, edges = realEdges): Promise<ProcessMemory> => {
+	const own = await readProcessMemory(edges);
+	const status = pid === undefined ? undefined : await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined);
+	const other = status === undefined ? undefined : parseProcessStatus(status);
+	return other
+		? {
+				residentBytes: own.residentBytes + other.residentBytes,
+				anonymousBytes: add(own.anonymousBytes, other.anonymousBytes),
+				fileBytes: add(own.fileBytes, other.fileBytes),
+			}
+		: own;
+};

@@ -7,6 +7,7 @@ import {confirm} from '../commands/confirm.js';
 import {describeError} from '../engine/engine-errors.js';
 import {askInProcess, createProcessEngine} from '../engine/process-engine.js';
 import {isUtf8} from '../lib/locale.js';
+import {readMemoryWith} from '../monitor/process-memory.js';
 import {createPlanner, createPorts, leave} from '../outside.js';
 import {measurementsOf} from '../planner/measured-here.js';
 import {endWhenTold, fail} from './output.js';
@@ -24,7 +25,7 @@ export const startBench = async (options: BenchOptions, {guidePath, engineProces
 		engine,
 		model,
 		budgets: options.budgets,
-		ports,
+		ports: {...ports, probes: {...ports.probes, processMemory: () => readMemoryWith(engine.pid())}},
 		usesKept: false,
 		say: text => stderr.write(`vramble: ${text}\n`),
 		askCarefully: askInProcess(engineProcess, options.gpu),

@@ -7,6 +7,7 @@ import {describeError} from '../engine/engine-errors.js';
 import {createProcessEngine} from '../engine/process-engine.js';
 import {isUtf8} from '../lib/locale.js';
 import {checkModelFile} from '../models/model-file.js';
+import {readMemoryWith} from '../monitor/process-memory.js';
 import {createPorts, leave} from '../outside.js';
 import {calibrationsOf} from '../planner/calibration-store.js';
 import {learnedDriverBytes} from '../planner/driver.js';
@@ -37,6 +38,8 @@ export const startPlan = async (options: CliOptions, {guidePath, engineProcess}:
 		{facts: path === guidePath ? {...facts, name: 'guide'} : facts, tensors},
 		{
 			...probes,
+			// What llama.cpp takes in its process is ours, as it is when it runs in this one.
+			processMemory: () => readMemoryWith(engine.pid()),
 			engine,
 			threads: Math.max(1, threads - 1),
 			mlockLimitBytes,

@@ -1,5 +1,6 @@
+import process from 'node:process';
 import {expect, test} from 'vitest';
-import {parseProcessStatus, readProcessMemory} from '../../source/monitor/process-memory.js';
+import {parseProcessStatus, readMemoryWith, readProcessMemory} from '../../source/monitor/process-memory.js';
 import {readRamAndSwap} from '../../source/monitor/ram-and-swap.js';
 import {ramShares} from '../../source/monitor/ram-shares.js';
 import {vramOf} from '../../source/monitor/vram.js';
@@ -26,6 +27,15 @@ test('elsewhere only the sum is known', async () => {
 test('this process is resident', async () => {
 	const memory = await readProcessMemory();
 	expect(memory.residentBytes).toBeGreaterThan(10 * 1024 ** 2);
+});
+
+test('a process that works for this one counts with it; one that is gone does not', async () => {
+	const edges = {readStatus: async () => status, residentBytes: () => 0};
+	const alone = await readMemoryWith(undefined, edges);
+	expect(alone).toEqual(parseProcessStatus(status));
+	expect(await readMemoryWith(2 ** 30, edges)).toEqual(alone);
+	const both = await readMemoryWith(process.pid, edges);
+	if (process.platform === 'linux') expect(both.anonymousBytes).toBeGreaterThan((alone.anonymousBytes ?? 0) + 10 * 1024 ** 2);
 });
 
 test('VRAM: no device, no card, a driver that tells, and one that always says 0 (lavapipe)', () => {
