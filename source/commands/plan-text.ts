@@ -118,9 +118,15 @@ const speedNote = ({hasOtherCard}: Target): string =>
 		? 'For tok/s add how fast the memory of the card is: --gpu-bandwidth 360 (GB/s).'
 		: 'How fast this GPU is will be known when a model has answered on it.';
 
+const promptNote = ({isElsewhere}: Target): string =>
+	isElsewhere
+		? 'pp t/s takes computing, which no bandwidth tells.'
+		: 'How fast prompts are read (pp) will be known when a model has answered with these layers.';
+
 const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => {
 	const {gpuLayers, contextSize} = chosen.settings;
 	const hasSpeeds = plans.some(({tokensPerSecond}) => tokensPerSecond !== undefined);
+	const hasPromptSpeeds = plans.some(({promptTokensPerSecond}) => promptTokensPerSecond !== undefined);
 	const isExact = plans.every(({exact}) => exact);
 	const isGuessed = !isExact && target.hasOtherCard;
 	return [
@@ -129,14 +135,19 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 		...warnings,
 		...(hasSpeeds ? [`≈ tok/s: with ${count(Math.min(usualFillTokens, contextSize))} tokens in the context.`] : []),
 		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
+		...(hasSpeeds && !hasPromptSpeeds ? [promptNote(target)] : []),
 	];
 };
 
 const one = (report: Report, width: number): readonly string[] => {
-	const {chosen, bindingLimit, advice, isGiven, target} = report;
+	const {chosen, plans, bindingLimit, advice, isGiven, target} = report;
 	const isFree = !isGiven && target.machine.vram !== undefined && recommendedOf(report) !== undefined;
 	const allFit = isFree && !bindingLimit ? ['All layers fit on the GPU.'] : [];
-	const way = chosen.settings.cpuExpertLayers > 0 ? 'all layers, and the fewest experts on the CPU' : 'most layers that the VRAM takes';
+	const areExpertsFound = plans.some(({settings}) => settings.cpuExpertLayers !== chosen.settings.cpuExpertLayers);
+	const way =
+		areExpertsFound && chosen.settings.cpuExpertLayers > 0
+			? 'all layers, and the fewest experts on the CPU'
+			: 'most layers that the VRAM takes';
 	const words = [
 		...(isFree ? [`▸ recommended: ${way}.`] : []),
 		...(bindingLimit ? [`${bindingText(chosen, bindingLimit)}.`] : allFit),

@@ -49,7 +49,7 @@ export type Found = {
 export type Scene = AdviceRequest & {
 	readonly ground: Ground;
 	readonly known: Known;
-	/** The same settings with as many layers as fit; undefined: there is no device, or nothing fits. */
+	/** The same settings with as many layers as fit, or with as few experts on the CPU where all of them do; undefined: there is no device, or nothing fits. */
 	readonly best: Plan | undefined;
 };
 
@@ -89,7 +89,10 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, free
 		freesVramBytes: ifMuch(freed.vram, plan.vramBytes),
 		freesRamBytes: plan.ramVerdict === 'fits' ? undefined : ifMuch(freed.ram, plan.ramBytes),
 		moreLayers: ifMore(next.settings.gpuLayers - (best ?? plan).settings.gpuLayers),
-		moreExpertLayers: isFewer ? undefined : ifMore(plan.settings.cpuExpertLayers - next.settings.cpuExpertLayers),
+		moreExpertLayers:
+			next.settings.gpuLayers < plan.settings.gpuLayers
+				? undefined
+				: ifMore((best ?? plan).settings.cpuExpertLayers - next.settings.cpuExpertLayers),
 		tokensPerSecond: speed,
 		verdict: improves ? next.verdict : undefined,
 		settings: needs[kind] === 0 ? next.settings : undefined,

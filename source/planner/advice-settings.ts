@@ -17,7 +17,7 @@ const changed = async (scene: Scene, kind: Kind, text: string, change: Partial<S
 	const isMore =
 		most &&
 		(most.settings.gpuLayers > layersNow ||
-			(most.settings.gpuLayers === layersNow && most.settings.cpuExpertLayers < plan.settings.cpuExpertLayers));
+			(most.settings.gpuLayers === layersNow && most.settings.cpuExpertLayers < (scene.best ?? plan).settings.cpuExpertLayers));
 	const next = isMore ? most : same;
 	return compare(scene, kind, text, next, plan.vramBytes - same.vramBytes);
 };

@@ -1,8 +1,9 @@
 import type {DryRun} from '../engine/types.js';
 import {fileCandidates, machineCandidates} from './advice-elsewhere.js';
-import {type AdviceRequest, type Found, leastGain, needs} from './advice-scene.js';
+import {type AdviceRequest, type Found, leastGain, needs, type Scene} from './advice-scene.js';
+import {mostFor} from './advice-search.js';
 import {lastCandidates, settingsCandidates} from './advice-settings.js';
-import {type Ground, mostLayers} from './layer-search.js';
+import type {Ground} from './layer-search.js';
 import type {Known} from './memory.js';
 import type {Advice, AskDryRun} from './types.js';
 
@@ -53,17 +54,18 @@ Asks one thing after the other, at most 24 dry runs. What the engine cannot tell
 */
 export const adviceFor = async (asked: AdviceRequest): Promise<readonly Advice[]> => {
 	const request = {...asked, ask: limited(asked.ask)};
-	const {plan, weights, machine, speeds, ask, facts, driverBytes, fillTokens} = request;
+	const {plan, weights, machine, speeds, ask, driverBytes, fillTokens} = request;
 	const ground: Ground = {weights, machine, speeds, driverBytes, fillTokens};
 	const {settings} = plan;
 	const dryRun = await ask(settings).catch(() => undefined);
 	if (!dryRun) return [];
 	const known: Known = {settings, dryRun};
-	const best = machine.vram && (await mostLayers(settings, facts.layers, known, ask, ground).catch(() => undefined));
+	const scene: Scene = {...request, ground, known, best: undefined};
+	const best = machine.vram && (await mostFor(scene, settings, machine).catch(() => undefined));
 	const found: Found[] = [];
 	for (const candidate of [...settingsCandidates, ...fileCandidates, ...machineCandidates, ...lastCandidates]) {
 		try {
-			const next = await candidate({...request, ground, known, best});
+			const next = await candidate({...scene, best});
 			if (next) found.push(next);
 		} catch {
 			// One question that cannot be answered is one piece of advice less.

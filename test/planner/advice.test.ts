@@ -173,6 +173,20 @@ test('a larger card takes the experts that are on the CPU', async () => {
 	expect(card?.moreLayers).toBeUndefined();
 });
 
+test('experts that there is room for already are no gain of a smaller cache', async () => {
+	const more = {weights: experts, facts: {...facts, expertLayers: blocks, weights: experts}, canPlaceExperts: true};
+	const {advice} = await adviceAt({gpuLayers: 81, cpuExpertLayers: 10}, machineOf(80, 64), more);
+	expect(advice.find(({text}) => text.startsWith('all layers on the GPU'))).toMatchObject({moreExpertLayers: 10});
+	expect(advice.find(({text}) => text.startsWith('KV cache'))?.moreExpertLayers).toBeUndefined();
+});
+
+test('without the GPU no expert is on it', async () => {
+	const more = {weights: experts, facts: {...facts, expertLayers: blocks, weights: experts}, canPlaceExperts: true};
+	const {advice} = await adviceAt({gpuLayers: 60, cpuExpertLayers: 5}, machineOf(12, 64), more);
+	const without = advice.find(({text}) => text.startsWith('without the GPU'));
+	expect(without).toMatchObject({verdict: 'fits', moreExpertLayers: undefined, settings: undefined});
+});
+
 test('flash attention where a quantized V cache is refused without it', async () => {
 	const {advice} = await adviceAt({gpuLayers: 5, cacheTypeV: 'q8_0', flashAttention: 'off'}, machineOf(12, 64));
 	expect(advice[0]).toMatchObject({text: 'flash attention off → auto', verdict: 'fits', settings: {flashAttention: 'auto'}});
