@@ -66,7 +66,7 @@ export const tunerKeys: ReadonlyArray<Binding<TunerVerb>> = [
 	{keys: 'Home, End', text: 'the smallest, the largest', does: 'least', matches: (_input, key) => key.home},
 	{keys: '', text: '', does: 'most', matches: (_input, key) => key.end},
 	{keys: 'Enter', text: 'apply', does: 'apply', matches: (_input, key) => key.return},
-	{keys: 'Esc', text: 'put back', does: 'putBack', matches: (_input, key) => key.escape},
+	{keys: 'Esc', text: 'put back; stop a reload', does: 'putBack', matches: (_input, key) => key.escape},
 	{keys: 'u', text: 'the settings before the last change', does: 'recall', matches: plain('u')},
 	{keys: 'f', text: 'fit: most GPU layers that free memory or the budget takes', does: 'fit', matches: plain('f')},
 	{keys: 'b', text: 'VRAM budget: the most that vramble may take', does: 'budget', matches: plain('b')},

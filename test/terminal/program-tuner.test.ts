@@ -85,7 +85,7 @@ test('Esc puts back what was moved', async () => {
 	await waitForWholeScreen(program, {isTunerFocused: true});
 });
 
-test('settings that llama.cpp refuses are explained, and the ones before are back', async () => {
+test('settings that llama.cpp would refuse are explained, and nothing changes', async () => {
 	await using program = openProgram(home, [guidePath]);
 	await waitForState(program, 'ready');
 	await ask(program, 'what is vramble?', 'in the same process.');
@@ -98,10 +98,10 @@ test('settings that llama.cpp refuses are explained, and the ones before are bac
 	await pressUntil(program, 'right', /off$/);
 	await program.waitForText('V q8_0 needs flash attention', patience);
 	await program.press('enter');
-	await program.waitForText('the settings before are back', patience);
+	await program.waitForText('the settings are as they were', patience);
 	const conversation = conversationOf(program.screen());
 	expect(conversation).toContain('A quantized V cache needs flash attention.');
-	expect(conversation).toContain('Set flash attention to on or auto, or the V cache to f16.');
+	expect(conversation).toContain('Use --flash-attn auto or on, or an f16 V cache.');
 	await waitForState(program, 'ready');
 	expect(contextUse(program)).toEqual(before);
 
