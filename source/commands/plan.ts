@@ -99,7 +99,12 @@ const rowsAround = async (chosen: Plan, {gpuLayers, model}: Scene, mostCpuExpert
 	return plans;
 };
 
-const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Promise<Report> => {
+/** `isRead`: somebody reads more of it than the settings that were chosen. */
+const reportOn = async (
+	target: Target,
+	scene: Scene,
+	{isRead, withAdvice}: {readonly isRead: boolean; readonly withAdvice: boolean},
+): Promise<Report> => {
 	const {model, device, gpuLayers, contextSize} = scene;
 	const {weights, trainedContext} = model.facts;
 	const {machine, speeds, hasOtherCard} = target;
@@ -125,11 +130,11 @@ const reportOn = async (target: Target, scene: Scene, withAdvice: boolean): Prom
 		model: model.facts,
 		device,
 		target,
-		plans: machine.vram ? await rowsAround(chosen, scene, openExperts, planFor) : [chosen],
+		plans: machine.vram && isRead ? await rowsAround(chosen, scene, openExperts, planFor) : [chosen],
 		chosen,
 		isGiven: gpuLayers !== undefined,
 		bindingLimit,
-		largestContext: await largestContext(chosen, trainedContext, machine, planFor),
+		largestContext: isRead ? await largestContext(chosen, trainedContext, machine, planFor) : undefined,
 		advice: withAdvice
 			? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask, canPlaceExperts: mostCpuExperts > 0})
 			: [],
@@ -207,9 +212,10 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 				return checked(await engine.dryRun({path: facts.path, settings}));
 			},
 		};
-		const withAdvice = !options.plan.printCommand && (targets.length === 1 || options.json);
+		const isRead = !options.plan.printCommand;
+		const withAdvice = isRead && (targets.length === 1 || options.json);
 		const reports: Report[] = [];
-		for (const target of targets) reports.push(await reportOn(target, scene, withAdvice));
+		for (const target of targets) reports.push(await reportOn(target, scene, {isRead, withAdvice}));
 		status.clear();
 		print(reports, options, outside);
 		return 0;
