@@ -71,7 +71,9 @@ export const overrides = (given: GivenFlags): string | undefined => {
 	const value = text(given, 'override-tensor');
 	const wrong = value?.split(',').find(part => !part.endsWith('=CPU') || !isTensorPattern(part.slice(0, -'=CPU'.length)));
 	if (wrong === undefined) return value;
-	throw new UsageError(`--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors, not "${wrong}".`);
+	throw new UsageError(
+		`--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors (no counts, no repeated groups), not "${wrong}".`,
+	);
 };
 
 /** More layers than any model has. */

@@ -58,8 +58,11 @@ const expertTensors = (layers: number): string =>
 /** Which devices layers go to, and where tensors go that do not go with their layer. */
 export type Placement = DeviceChoice & Pick<WantedSettings, 'cpuExpertLayers' | 'overrideTensor' | 'kvOffload'>;
 
-const cpuTensorsOf = ({cpuExpertLayers, overrideTensor}: Placement): readonly string[] => [
-	...(overrideTensor?.split(',') ?? []).map(override => override.replace(/=CPU$/, '')),
+const patternsIn = ({overrideTensor}: Pick<Placement, 'overrideTensor'>): readonly string[] =>
+	overrideTensor?.split(',').map(override => override.replace(/=CPU$/, '')) ?? [];
+
+const cpuTensorsOf = ({cpuExpertLayers, ...placement}: Placement): readonly string[] => [
+	...patternsIn(placement),
 	// What is left open is settled before a load; 'auto' comes here where there is no GPU.
 	...(cpuExpertLayers !== 'auto' && cpuExpertLayers > 0 ? [expertTensors(cpuExpertLayers)] : []),
 ];
@@ -98,8 +101,7 @@ export const createPlacing = (hooks: () => NativeHooks, gpuDevices: () => readon
 		}
 
 		const words = wordsFor(placement);
-		const [tensors] = words;
-		const wrong = tensors.find(tensor => !isTensorPattern(tensor));
+		const wrong = patternsIn(placement).find(pattern => !isTensorPattern(pattern));
 		if (wrong !== undefined) throw new EngineError('unsupported', `"${wrong}" is not a pattern for the names of tensors.`);
 		if (isDeviceChoice(placement)) chosenDevices(placement, gpuDevices());
 		if (key !== group.key) {

@@ -150,8 +150,14 @@ describe('wrong usage', () => {
 		[['-b', '0'], '--batch-size takes a whole number from 1 to 65536, not "0".'],
 		[['-ncmoe', 'all'], '--n-cpu-moe takes a whole number of at least 0, not "all".'],
 		[['-ngld', '5'], '--gpu-layers-draft is about the model of --draft-model, which was not given.'],
-		[['-ot', 'exps=CUDA0'], '--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors, not "exps=CUDA0".'],
-		[['-ot', 'a=CPU,[=CPU'], '--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors, not "[=CPU".'],
+		[
+			['-ot', 'exps=CUDA0'],
+			'--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors (no counts, no repeated groups), not "exps=CUDA0".',
+		],
+		[
+			['-ot', 'a=CPU,[=CPU'],
+			'--override-tensor takes PATTERN=CPU, with a regular expression for the names of tensors (no counts, no repeated groups), not "[=CPU".',
+		],
 		[['-dev', 'CUDA0,CUDA0'], '--device takes names of devices, each once and separated by commas, or none, not "CUDA0,CUDA0".'],
 		[['-dev', ''], '--device takes names of devices, each once and separated by commas, or none, not "".'],
 		[['-dev', 'none,CUDA0'], '--device takes names of devices, each once and separated by commas, or none, not "none,CUDA0".'],
