@@ -2,7 +2,8 @@ import {type ChatStore, createChatStore} from './chat/chat-store.js';
 import {createTokenRate, type TokenRate} from './chat/token-rate.js';
 import {switchedOff} from './engine/drafting-words.js';
 import {describeError, describeFailure} from './engine/engine-errors.js';
-import {createEngineStore, type EngineStore, type Outcome} from './engine/engine-store.js';
+import type {Outcome} from './engine/engine-state.js';
+import {createEngineStore, type EngineStore} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
@@ -14,7 +15,7 @@ import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
-import {concrete} from './planner/settings.js';
+import {concrete, followThreads, isSameSettings, stepBetween} from './planner/settings.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
 import type {Speeds} from './planner/types.js';
 
@@ -176,7 +177,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	};
 
 	const load: Services['load'] = async (model, {keepConversation = true} = {}) => {
-		const {model: before, applied: beforeSettings} = engine.get();
+		const {model: before, applied: beforeSettings, hasAutoThreads} = engine.get();
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
 		const limits: string[] = [];
@@ -216,7 +217,8 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		}
 
 		tellOutcome(outcome, `going back to ${before.name}`);
-		const back = await engine.load(before, beforeSettings, chat.conversation());
+		const asBefore = hasAutoThreads ? {...beforeSettings, threads: 'auto' as const} : beforeSettings;
+		const back = await engine.load(before, asBefore, chat.conversation());
 		tellOutcome(back, 'no model is loaded');
 		if (back.ok) await afterLoad();
 		await adviseOnFailure();
@@ -230,10 +232,17 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	const apply = async () => {
 		const {pending} = plan.get();
 		const {applied, model} = engine.get();
-		if (pending && applied && model) await plan.whileQueued(pending, () => applyQueued(pending, applied, model));
+		if (!pending || !applied || !model) return;
+		if (stepBetween(applied, pending) === 'threads') tellOutcome(await engine.apply(pending), 'the threads are as they were');
+		else await plan.whileQueued(pending, isLast => applyQueued(pending, applied, model, isLast));
 	};
 
-	const applyQueued = async (pending: Settings, applied: Settings, model: ModelFacts) => {
+	const applyQueued = async (pending: Settings, applied: Settings, model: ModelFacts, isLast: () => boolean) => {
+		const wanted = () => followThreads(pending, applied, engine.get().applied ?? applied);
+		const isStillWanted = () => {
+			const now = plan.get().pending;
+			return now !== undefined && isSameSettings(now, wanted());
+		};
 		try {
 			await plan.whileAsking(() => loads.check(model, pending, plan.planFor));
 		} catch (error) {
@@ -244,10 +253,9 @@ export const createServices = (ports: Ports, options: Options): Services => {
 
 		const {name} = engine.get().phase;
 		if (name === 'processing' || name === 'writing') chat.note('The change comes after the answer; Esc in the tuner takes it back.');
-		const outcome = await engine.apply(pending, () => plan.get().pending === pending);
+		const outcome = await engine.apply(wanted(), isStillWanted);
 		const next = engine.get().applied;
-		const {queued} = plan.get();
-		if (queued && queued !== pending) return; // others were asked for instead
+		if (!isLast()) return; // others were asked for instead
 		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');
 		if (outcome.ok && next && next.contextSize !== applied.contextSize) warnAbout(model, next, next);
 		if (outcome.ok) await afterLoad();

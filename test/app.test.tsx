@@ -532,6 +532,20 @@ describe('tuner', () => {
 		await screen.waitForText(/14 \/ 81 ▸.*nothing to do/s);
 	});
 
+	test('other threads are taken at once, while an answer is written', async () => {
+		await using screen = await open();
+		const release = screen.hold('answer');
+		await screen.submit('hello');
+		await screen.waitForText('writing');
+		await screen.press('tab', 'down', 'down', 'down', 'down', 'down', 'left');
+		await screen.waitForText(/Threads +◂ +3 ▸.*at once/s);
+		await screen.press('enter');
+		await screen.waitForText(/Threads +◂ +3 ▸.*nothing to do/s);
+		expect([screen.calls.at(-1), screen.services.engine.get().phase.name]).toEqual(['setThreads 3', 'writing']);
+		release();
+		await screen.waitForText('You said: hello');
+	});
+
 	test('a change that waits for the answer is taken back with Esc', async () => {
 		await using screen = await open();
 		const release = screen.hold('answer');

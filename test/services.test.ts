@@ -158,3 +158,22 @@ test.each([
 	});
 	expect(notes().filter(note => note.includes('the native hooks are off: there was no compiler.'))).toHaveLength(count);
 });
+
+test('a change that waits for an answer is made although other threads turned out to be faster meanwhile', async () => {
+	const fake = createFakeEngine({tried: tokens => (tokens === 2 ? 3 : undefined)});
+	const {services, plan, engine} = await open({fake});
+	const release = fake.hold('answer');
+	services.chat.send('hello');
+	await expect.poll(() => engine.get().phase.name).toBe('writing');
+	plan.move('gpuLayers', 'less');
+	const {gpuLayers} = plan.get().pending ?? baseSettings;
+	const applying = services.apply();
+	const goOn = fake.hold('loadModel');
+	release();
+	await expect.poll(() => engine.get().phase.name).toBe('reloading');
+	expect(plan.get().pending).toMatchObject({gpuLayers, threads: 3});
+	goOn();
+	await applying;
+	expect(engine.get()).toMatchObject({applied: {gpuLayers}, hasAutoThreads: true});
+	expect(plan.get().pending).toBeUndefined();
+});

@@ -1,5 +1,6 @@
 import {describeError, isAborted} from '../engine/engine-errors.js';
-import type {Conversation, EngineStore} from '../engine/engine-store.js';
+import type {Conversation} from '../engine/engine-state.js';
+import type {EngineStore} from '../engine/engine-store.js';
 import type {Answer, Message, Sampling} from '../engine/types.js';
 import {createStore} from '../lib/store.js';
 import {type ChatEvent, type ChatState, chatReducer, emptyChat, isQueued} from './chat-reducer.js';

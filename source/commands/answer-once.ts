@@ -36,14 +36,14 @@ type Outside = {
 const perSecond = (tokens: number, ms: number): number | null => (tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : null);
 
 /** What `--json` prints; scripts rely on it. Milliseconds, tokens per second; `null`: could not be measured. */
-export const toJson = ({text, stopReason, prompt, generation, drafting}: Answer, settings: Settings) => ({
+export const toJson = ({text, stopReason, prompt, generation, steady, drafting}: Answer, settings: Settings) => ({
 	schema: 1,
 	text,
 	stopReason,
-	prompt: {...prompt, tokensPerSecond: perSecond(prompt.tokens, prompt.ms)},
+	prompt: {tokens: prompt.tokens, ms: prompt.ms, tokensPerSecond: perSecond(prompt.tokens, prompt.ms)},
 	generation: {...generation, tokensPerSecond: generation.tokensPerSecond ?? null},
 	...(drafting && {drafting: {...drafting, off: drafting.off ?? null}}),
-	settings,
+	settings: {...settings, threads: steady.threads},
 });
 
 /** One answer on stdout, no screen. Resolves with the exit code. */

@@ -36,7 +36,7 @@ export const flags = [
 	{names: ['cache-type-k', 'ctk'], value: 'TYPE', text: `type of the KV cache for K: ${cacheTypeNames.join(', ')}`},
 	{names: ['cache-type-v', 'ctv'], value: 'TYPE', text: 'the same for V'},
 	{names: ['batch-size', 'b'], value: 'N', text: 'tokens evaluated at once in a prompt (512)'},
-	{names: ['threads', 't'], value: 'N|auto', text: 'threads for what is computed on the CPU (auto: one core is left free)'},
+	{names: ['threads', 't'], value: 'N|auto', text: 'threads for what is computed on the CPU (auto: tried out while an answer is written)'},
 	{names: ['flash-attn', 'fa'], value: 'on|off|auto', text: 'flash attention (auto)'},
 	{names: ['no-mmap'], text: 'copy the weights into RAM instead of mapping the file'},
 	{names: ['mlock'], text: 'keep the weights in RAM (needs a large enough ulimit -l)'},

@@ -105,6 +105,7 @@ export const connectEngine = (openPort: () => Port): {readonly engine: Engine; r
 		describe: verb('describe'),
 		loadModel: verb('loadModel'),
 		createContext: verb('createContext'),
+		setThreads: verb('setThreads'),
 		freeContext: verb('freeContext'),
 		freeModel: verb('freeModel'),
 		saveState: verb('saveState'),

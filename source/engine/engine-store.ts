@@ -1,54 +1,9 @@
 import {createRemaining} from '../lib/remaining.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
-import {stepBetween} from '../planner/settings.js';
-import {EngineError, type Failure, isAborted, toFailure} from './engine-errors.js';
-import type {
-	Answer,
-	AnswerEvent,
-	Call,
-	Device,
-	Drafting,
-	Engine,
-	GpuChoice,
-	Message,
-	ModelFacts,
-	Sampling,
-	Settings,
-	WantedSettings,
-} from './types.js';
-
-export type Step = 'llama.cpp' | 'fitting' | 'saving' | 'weights' | 'context' | 'restoring' | 'evaluating';
-type Work = {readonly step: Step; readonly progress: number | undefined; readonly remainingMs: number | undefined};
-
-export type Phase =
-	| {readonly name: 'idle'}
-	| ({readonly name: 'loading' | 'reloading'} & Work)
-	| {readonly name: 'ready'}
-	| {readonly name: 'processing'; readonly done: number; readonly total: number}
-	| {readonly name: 'writing'}
-	/** Told to stop, and not there yet. */
-	| {readonly name: 'stopping'}
-	| {readonly name: 'failed'; readonly failure: Failure};
-
-export type EngineState = {
-	readonly phase: Phase;
-	readonly device: Device | undefined;
-	readonly model: ModelFacts | undefined;
-	/** What the context runs with; undefined: nothing is loaded. */
-	readonly applied: Settings | undefined;
-	/** What it ran with before the last change that worked. */
-	readonly previous: Settings | undefined;
-	/** Tokens. */
-	readonly contextUsed: number;
-	/** Of the answer that is being written, or of the last one; undefined: nothing is guessed, or nothing was written yet. */
-	readonly drafting?: Drafting | undefined;
-	/** Why nothing is guessed although the settings say so. */
-	readonly draftingOff?: string | undefined;
-};
-
-export type Outcome = {readonly ok: true} | {readonly ok: false; readonly failure: Failure};
-
-export type Conversation = {readonly system: string | undefined; readonly messages: readonly Message[]};
+import {followThreads, stepBetween} from '../planner/settings.js';
+import {EngineError, isAborted, toFailure} from './engine-errors.js';
+import type {Conversation, EngineState, Outcome, Phase, Step} from './engine-state.js';
+import type {Answer, AnswerEvent, Call, Device, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './types.js';
 
 type Options = {
 	readonly engine: Engine;
@@ -59,6 +14,7 @@ type Options = {
 };
 
 const stoppable: ReadonlySet<Phase['name']> = new Set(['loading', 'reloading', 'processing', 'writing']);
+const hasContext: ReadonlySet<Phase['name']> = new Set(['ready', 'processing', 'writing', 'stopping']);
 
 /** Runs one thing at a time on the engine, and says how it stands. */
 export const createEngineStore = ({engine, gpu, temporaryFile, now = () => performance.now()}: Options) => {
@@ -68,6 +24,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 		model: undefined,
 		applied: undefined,
 		previous: undefined,
+		hasAutoThreads: false,
 		contextUsed: 0,
 	});
 	const change = (part: Partial<EngineState>) => store.update(state => ({...state, ...part}));
@@ -163,7 +120,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				await loadWeights(model.path, {...settled, gpuLayers: layers}, report, signal);
 				const applied = await makeContext({...settled, gpuLayers: layers}, report, signal);
 				const contextUsed = conversation.messages.length > 0 ? await replay(report, signal) : 0;
-				change({phase: {name: 'ready'}, applied, contextUsed});
+				change({phase: {name: 'ready'}, applied, hasAutoThreads: settled.threads === 'auto', contextUsed});
 				return {ok: true};
 			} catch (error) {
 				await engine.freeModel().catch(() => {});
@@ -198,13 +155,24 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 
 	const sameCache = (a: Settings, b: Settings) => a.cacheTypeK === b.cacheTypeK && a.cacheTypeV === b.cacheTypeV;
 
-	const apply = async (wanted: Settings, isStillWanted: () => boolean = () => true): Promise<Outcome> =>
+	/** Nothing has to be stopped or made anew for it. */
+	const setThreads = async (threads: number): Promise<Outcome> => {
+		await engine.setThreads({threads});
+		const {applied} = store.get();
+		if (applied) change({applied: {...applied, threads}, previous: applied, hasAutoThreads: false});
+		return {ok: true};
+	};
+
+	const rebuildFor = async (asked: Settings, askedFrom: Settings | undefined, isStillWanted: () => boolean): Promise<Outcome> =>
 		attempt(async signal => {
 			if (!isStillWanted()) throw new EngineError('aborted', 'Stopped.');
-			const {applied: before, previous, model, contextUsed} = store.get();
+			const {applied: before, previous, model, hasAutoThreads, contextUsed} = store.get();
 			if (!before || !model) throw new EngineError('failed', 'No model is loaded.');
+			const wanted = askedFrom ? followThreads(asked, askedFrom, before) : asked;
 			const step = stepBetween(before, wanted);
 			if (step === 'nothing') return {ok: true};
+			if (step === 'threads') return setThreads(wanted.threads);
+			const staysAuto = ({threads}: Settings) => hasAutoThreads && threads === before.threads;
 			const report = reporter('reloading');
 			const file = temporaryFile();
 			const rebuild = async (settings: Settings, withWeights: boolean, until?: AbortSignal) => {
@@ -215,7 +183,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 					await engine.freeContext();
 				}
 
-				return makeContext(settings, report, until);
+				return makeContext(staysAuto(settings) ? {...settings, threads: 'auto'} : settings, report, until);
 			};
 
 			try {
@@ -227,7 +195,8 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 
 				try {
 					const applied = await rebuild(wanted, step === 'model', signal);
-					change({contextUsed: await comeBack(applied, signal), applied, previous: before, phase: {name: 'ready'}});
+					const used = await comeBack(applied, signal);
+					change({contextUsed: used, applied, previous: before, hasAutoThreads: staysAuto(wanted), phase: {name: 'ready'}});
 					return {ok: true};
 				} catch (error) {
 					const applied = await rebuild(before, step === 'model');
@@ -243,6 +212,24 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				await file.remove();
 			}
 		});
+
+	const apply = async (wanted: Settings, isStillWanted: () => boolean = () => true): Promise<Outcome> => {
+		const {applied, phase} = store.get();
+		const isAtOnce = applied && hasContext.has(phase.name) && stepBetween(applied, wanted) === 'threads';
+		return isAtOnce
+			? setThreads(wanted.threads).catch(error => ({ok: false, failure: toFailure(error)}))
+			: rebuildFor(wanted, applied, isStillWanted);
+	};
+
+	const onText = ({contextUsed, drafting, threads}: Extract<AnswerEvent, {readonly type: 'text'}>) => {
+		const {phase, applied, hasAutoThreads} = store.get();
+		change({
+			contextUsed,
+			drafting,
+			...(phase.name !== 'writing' && {phase: {name: 'writing'}}),
+			...(hasAutoThreads && applied && applied.threads !== threads && {applied: {...applied, threads}}),
+		});
+	};
 
 	const answer = async (
 		request: {readonly prompt: string; readonly sampling: Sampling; readonly maxTokens: number | undefined},
@@ -260,8 +247,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 						}
 
 						if (event.type === 'processing') change({phase: {name: 'processing', done: event.done, total: event.total}});
-						else if (store.get().phase.name === 'writing') change({contextUsed: event.contextUsed, drafting: event.drafting});
-						else change({phase: {name: 'writing'}, contextUsed: event.contextUsed, drafting: event.drafting});
+						else onText(event);
 						onEvent(event);
 					},
 				});

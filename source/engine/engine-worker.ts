@@ -32,4 +32,4 @@ const withFewerEvents = (engine: Engine): Engine => ({
 	},
 });
 
-if (parentPort) serveEngine(withFewerEvents(createLlamaEngine()), parentPort);
+if (parentPort) serveEngine(withFewerEvents(createLlamaEngine({hasScreen: true})), parentPort);

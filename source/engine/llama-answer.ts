@@ -1,6 +1,8 @@
 import type {ChatHistoryItem, LlamaChatSession, LlamaContextSequence, LlamaModel, Token} from 'node-llama-cpp';
 import {EngineError} from './engine-errors.js';
 import type {Drafter} from './llama-drafter.js';
+import type {Threads} from './llama-threads.js';
+import {createSteadyPart} from './steady-part.js';
 import type {Answer, AnswerEvent, Call, Engine} from './types.js';
 
 /** What a conversation is held with. */
@@ -9,6 +11,7 @@ export type Talk = {
 	readonly sequence: LlamaContextSequence;
 	readonly chat: LlamaChatSession;
 	readonly drafter: Drafter | undefined;
+	readonly threads: Threads;
 };
 
 type Question = Parameters<Engine['answer']>[0];
@@ -39,11 +42,12 @@ const tokensOf = ({chat, model}: Talk, chatHistory: ChatHistoryItem[]): Token[] 
 /** Evaluates what was said before; gives the number of tokens that had to be. */
 export const replay = async (talk: Talk, call: Call<AnswerEvent>): Promise<number> => {
 	const chatHistory = talk.chat.getChatHistory();
+	talk.threads.beginPrompt();
 	return chatHistory.length === 0 ? 0 : evaluateMissing(talk.sequence, tokensOf(talk, chatHistory), call);
 };
 
 export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question, call: Call<AnswerEvent>): Promise<Answer> => {
-	const {chat, sequence: target, drafter} = talk;
+	const {chat, sequence: target, drafter, threads} = talk;
 	const {signal, onEvent} = call;
 	const startedAt = performance.now();
 	const before = target.tokenMeter.getState();
@@ -66,9 +70,12 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 	}
 
 	const all = tokensOf(talk, [...history, ...asked]);
+	const promptThreads = threads.beginPrompt();
 	await evaluateMissing(target, all, call);
 	if (drafter?.drafts) await evaluateMissing(drafter.drafts, all, {signal});
 	drafter?.beginAnswer();
+	threads.beginAnswer(!drafter && sampling.temperature > 0 && sampling.seed === undefined);
+	const steady = createSteadyPart();
 	const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
 		...sampling,
 		repeatPenalty: false, // as llama.cpp's default; node-llama-cpp would punish repetition
@@ -76,6 +83,7 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 		signal,
 		stopOnAbortSignal: true,
 		onResponseChunk(chunk) {
+			const previous = {at: lastTokenAt, tokens};
 			lastTokenAt = performance.now();
 			// Not those of the chunk: tokens that are no whole characters yet, or never become any, are left out of it.
 			tokens = drafter?.tokens() ?? used().usedOutputTokens;
@@ -85,12 +93,15 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 				promptTokens = used().usedInputTokens + 1;
 			}
 
+			steady.wrote({atMs: lastTokenAt, tokens, threads: threads.now()});
+			if (tokens > previous.tokens) threads.wrote((lastTokenAt - previous.at) / (tokens - previous.tokens));
 			onEvent?.({
 				type: 'text',
 				text: chunk.type === 'segment' ? '' : chunk.text,
 				tokens,
 				contextUsed: target.nextTokenIndex,
 				drafting: drafter?.report(),
+				threads: threads.now(),
 			});
 		},
 	});
@@ -98,13 +109,14 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 	return {
 		text: responseText,
 		stopReason: stopReason === 'abort' ? 'interrupted' : stopReason === 'maxTokens' ? 'length' : 'end',
-		prompt: {tokens: promptTokens, ms: (firstTokenAt ?? lastTokenAt) - startedAt},
+		prompt: {tokens: promptTokens, ms: (firstTokenAt ?? lastTokenAt) - startedAt, threads: promptThreads},
 		generation: {
 			tokens,
 			ms,
 			tokensPerSecond: tokens > tokensAtFirst && ms > 0 ? ((tokens - tokensAtFirst) * 1000) / ms : undefined,
 			firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt,
 		},
+		steady: steady.read(threads.now()),
 		contextUsed: target.nextTokenIndex,
 		forgot: all.length + tokens >= target.contextSize,
 		drafting: drafter?.report(),

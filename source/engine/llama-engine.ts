@@ -1,4 +1,3 @@
-import {availableParallelism} from 'node:os';
 import {setTimeout as delay} from 'node:timers/promises';
 import {
 	type ChatHistoryItem,
@@ -23,17 +22,13 @@ import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
 import {noBackend, startLlama} from './llama-start.js';
-import {flash, ggmlType, instructionSetsOf, must} from './llama-words.js';
-import {createPlacing, type NativeHooks} from './native-hooks.js';
-import type {Backend, Engine, EngineMemory, Loaded, Message, Settings, WantedSettings} from './types.js';
-
-const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
-	...(system === undefined ? [] : [{type: 'system' as const, text: system}]),
-	...messages.map(({role, text}) => (role === 'user' ? {type: 'user' as const, text} : {type: 'model' as const, response: [text]})),
-];
+import {createThreads} from './llama-threads.js';
+import {flash, ggmlType, instructionSetsOf, must, toHistory} from './llama-words.js';
+import {createPlacing, isAnyOnCpu, type NativeHooks} from './native-hooks.js';
+import type {Backend, Engine, EngineMemory, Loaded, Settings, WantedSettings} from './types.js';
 
 /** The engine over node-llama-cpp. Make it where it may block: on a worker thread, or where there is no screen. */
-export const createLlamaEngine = (): Engine => {
+export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boolean} = {}): Engine => {
 	const log = createLlamaLog();
 	let llama: Llama | undefined;
 	let hooks: NativeHooks = {off: 'llama.cpp is not loaded'};
@@ -51,6 +46,7 @@ export const createLlamaEngine = (): Engine => {
 	};
 	const placed = createPlacing(() => hooks, gpuDevices);
 	const chatFormatOf = createChatFormats();
+	const threads = createThreads({hasScreen});
 	const dryRuns = createDryRuns(log, placed);
 	const draft = createDraftModel(placed);
 
@@ -103,7 +99,13 @@ export const createLlamaEngine = (): Engine => {
 		model = undefined;
 	};
 
-	const talk = (): Talk => ({model: must(model, 'model'), sequence: must(sequence, 'context'), chat: must(session, 'context'), drafter});
+	const talk = (): Talk => ({
+		model: must(model, 'model'),
+		sequence: must(sequence, 'context'),
+		chat: must(session, 'context'),
+		drafter,
+		threads,
+	});
 
 	/**
 	Refuses a context that a dry run could not make: node-llama-cpp 3.22.1 keeps the claim of a context that failed on its model once the context is
@@ -141,7 +143,7 @@ export const createLlamaEngine = (): Engine => {
 				backend: hasGpu ? (llama.gpu as Backend) : 'cpu',
 				names,
 				hooksOff: hooks.off,
-				autoThreads: defaultThreads(llama.cpuMathCores),
+				autoThreads: threads.first(llama.cpuMathCores),
 			};
 		},
 
@@ -159,6 +161,7 @@ export const createLlamaEngine = (): Engine => {
 		async loadModel({path, settings}, {signal, onEvent} = {}) {
 			const running = must(llama, 'engine');
 			log.clear();
+			threads.forget();
 			try {
 				const load = () =>
 					running.loadModel({
@@ -186,14 +189,15 @@ export const createLlamaEngine = (): Engine => {
 			const loaded = must(model, 'model');
 			log.clear();
 			const contextSize = wantedContext(settings.contextSize, loaded.trainContextSize);
-			const threads = settings.threads === 'auto' ? defaultThreads(loaded.llama.cpuMathCores) : settings.threads;
+			const isCpuUsed = !hasGpu || loaded.gpuLayers < loaded.fileInsights.totalLayers || isAnyOnCpu(settings);
+			threads.begin(loaded.llama.cpuMathCores, settings.threads, isCpuUsed);
 			try {
 				const create = async () => {
 					await checkContext(loaded, settings, contextSize);
 					return loaded.createContext({
 						contextSize: typeof settings.contextSize === 'number' ? contextSize : {min: Math.min(512, contextSize), max: contextSize},
 						batchSize: Math.min(settings.batchSize, contextSize),
-						threads: {ideal: threads, min: threads},
+						threads: {ideal: threads.now(), min: threads.now()},
 						flashAttention: flash(settings),
 						experimentalKvCacheKeyType: ggmlType(settings.cacheTypeK),
 						experimentalKvCacheValueType: ggmlType(settings.cacheTypeV),
@@ -210,7 +214,7 @@ export const createLlamaEngine = (): Engine => {
 				session.setChatHistory(history);
 				const got: Settings = {
 					...settings,
-					threads,
+					threads: threads.now(),
 					gpuLayers: loaded.gpuLayers,
 					draftGpuLayers: draft.gpuLayers(),
 					cpuExpertLayers: settings.cpuExpertLayers === 'auto' ? 0 : settings.cpuExpertLayers,
@@ -219,6 +223,7 @@ export const createLlamaEngine = (): Engine => {
 				};
 				const drafts = await draft.createContext(got, signal);
 				drafter = drafterFor(sequence, got, drafts);
+				threads.rule(drafts ? [context, drafts.sequence.context] : [context]);
 				return {settings: got, memory: await memory(), draftingOff: drafter ? undefined : draftingOff(got)};
 			} catch (error) {
 				await freeContext();
@@ -226,6 +231,7 @@ export const createLlamaEngine = (): Engine => {
 			}
 		},
 
+		setThreads: async ({threads: wanted}) => threads.set(wanted),
 		freeContext,
 		freeModel,
 
@@ -293,6 +299,3 @@ export const createLlamaEngine = (): Engine => {
 		},
 	};
 };
-
-/** One core is left to the rest of the machine: compute threads spin, and wait for each other when one is held up. */
-const defaultThreads = (mathCores: number): number => Math.max(1, Math.min(mathCores, availableParallelism() - 1));

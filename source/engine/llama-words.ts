@@ -1,5 +1,6 @@
+import type {ChatHistoryItem} from 'node-llama-cpp';
 import {EngineError} from './engine-errors.js';
-import type {CacheType, WantedSettings} from './types.js';
+import type {CacheType, Message, WantedSettings} from './types.js';
 
 /** A KV cache type as node-llama-cpp names it. */
 export const ggmlType = (type: CacheType) => type.toUpperCase() as Uppercase<CacheType>;
@@ -19,3 +20,8 @@ export const instructionSetsOf = (systemInfo: string): readonly string[] =>
 	[...(/\bCPU : ([^:]*)/.exec(systemInfo)?.[1] ?? '').matchAll(/(\w+) = 1\b/g)]
 		.map(([, name = '']) => name)
 		.filter(name => !notInstructions.has(name));
+
+export const toHistory = (system: string | undefined, messages: readonly Message[]): ChatHistoryItem[] => [
+	...(system === undefined ? [] : [{type: 'system' as const, text: system}]),
+	...messages.map(({role, text}) => (role === 'user' ? {type: 'user' as const, text} : {type: 'model' as const, response: [text]})),
+];

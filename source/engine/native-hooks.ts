@@ -77,6 +77,9 @@ const wordsFor = (placement: Placement) =>
 		placement.mainGpu ?? 0,
 	] as const satisfies Parameters<NativeModule['place']>;
 
+/** Whether anything is on the CPU although its layer may be on the GPU. */
+export const isAnyOnCpu = (placement: Placement): boolean => placement.kvOffload === false || cpuTensorsOf(placement).length > 0;
+
 /** Equal for the same placement. */
 export const placementKey = (placement: Placement): string => JSON.stringify(wordsFor(placement));
 

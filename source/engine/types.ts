@@ -180,7 +180,7 @@ export type Answer = {
 	readonly text: string;
 	readonly stopReason: StopReason;
 	/** `tokens` counts what was evaluated, not what was restored or still in the cache. */
-	readonly prompt: {readonly tokens: number; readonly ms: number};
+	readonly prompt: {readonly tokens: number; readonly ms: number; readonly threads: number};
 	readonly generation: {
 		readonly tokens: number;
 		/** From the first text to the last. */
@@ -189,6 +189,8 @@ export type Answer = {
 		readonly tokensPerSecond: number | undefined;
 		readonly firstTokenMs: number;
 	};
+	/** Its last part that was computed with one number of threads, mostly all of it: what it says of the machine's speed. */
+	readonly steady: {readonly threads: number; readonly tokens: number; readonly tokensPerSecond: number | undefined};
 	readonly contextUsed: number;
 	/** The beginning of the conversation no longer fits into the context. */
 	readonly forgot: boolean;
@@ -204,6 +206,8 @@ export type AnswerEvent =
 			readonly tokens: number;
 			readonly contextUsed: number;
 			readonly drafting?: Drafting | undefined;
+			/** That the next token is computed with. */
+			readonly threads: number;
 	  };
 
 /** What comes with a call: a way to stop it and what it reports on the way. */
@@ -226,6 +230,8 @@ export type Engine = {
 	loadModel(request: {readonly path: string; readonly settings: WantedSettings}, call?: Call<Progress>): Promise<void>;
 	/** Makes a context over the loaded weights; there must be none. The conversation (if any) belongs to it from then on. */
 	createContext(request: {readonly settings: WantedSettings}, call?: Call): Promise<Loaded>;
+	/** From the next batch on, also of an answer that is being written. */
+	setThreads(request: {readonly threads: number}): Promise<void>;
 	/** The conversation so far is kept, as text. */
 	freeContext(): Promise<void>;
 	/** Context first, where there is one. The conversation so far is kept, as text. */

@@ -14,21 +14,22 @@ const fewestTokens = 16;
 
 /** What an answer says of the machine. `cache`: what the whole KV cache takes. undefined: too little. */
 export const observationOf = (
-	{prompt, generation, contextUsed, drafting}: Answer,
+	{prompt, steady, contextUsed, drafting}: Answer,
 	model: ModelFacts,
 	settings: Settings,
 	cache: MemorySplit,
 ): Observation | undefined =>
 	// Guesses that came true say nothing of bandwidths.
-	generation.tokensPerSecond === undefined || generation.tokens < fewestTokens || (drafting?.drafted ?? 0) > 0
+	steady.tokensPerSecond === undefined || steady.tokens < fewestTokens || (drafting?.drafted ?? 0) > 0
 		? undefined
 		: {
 				model: model.path,
-				settings,
+				settings: {...settings, threads: steady.threads},
 				weights: model.weights,
 				cache: {gpu: cache.vramBytes, cpu: cache.ramBytes},
-				fillTokens: contextUsed - generation.tokens / 2,
-				tokensPerSecond: generation.tokensPerSecond,
+				fillTokens: contextUsed - steady.tokens / 2,
+				tokensPerSecond: steady.tokensPerSecond,
+				promptThreads: prompt.threads,
 				prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
 			};
 

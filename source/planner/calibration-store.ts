@@ -68,7 +68,17 @@ const toObserved = (value: unknown): Observed | undefined => {
 		model,
 		tokensPerSecond,
 		promptTokensPerSecond: positive(value.promptTokensPerSecond),
-		work: {gpuBytes, cpuBytes, cpuCost, shortHeadBytes, threads, blocks: amount(work.blocks) ?? 0, gpuParameters, promptCost},
+		work: {
+			gpuBytes,
+			cpuBytes,
+			cpuCost,
+			shortHeadBytes,
+			threads,
+			promptThreads: positive(work.promptThreads),
+			blocks: amount(work.blocks) ?? 0,
+			gpuParameters,
+			promptCost,
+		},
 	};
 };
 

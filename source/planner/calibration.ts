@@ -1,8 +1,8 @@
 import {
 	type Load,
 	promptSecondsPerToken,
+	promptThreadsGain,
 	secondsPerToken,
-	threadsGain,
 	usualShortHeadCost,
 	usualThreadsExponent,
 	type Work,
@@ -159,7 +159,7 @@ const promptPerSecond = (speeds: Speeds, observed: readonly Observed[]): NonNull
 	return {
 		gpu: median(onGpu.map(observation => observation.work.gpuParameters * perSecond(observation))),
 		cpu: median(
-			onCpu.map(observation => (observation.work.promptCost * perSecond(observation)) / threadsGain(speeds, observation.work.threads)),
+			onCpu.map(observation => (observation.work.promptCost * perSecond(observation)) / promptThreadsGain(speeds, observation.work)),
 		),
 	};
 };

@@ -1,4 +1,4 @@
-import type {EngineState} from '../engine/engine-store.js';
+import type {EngineState} from '../engine/engine-state.js';
 import type {Device} from '../engine/types.js';
 
 /** A held-down arrow key repeats 30 times a second: the dry run waits until it rests. */

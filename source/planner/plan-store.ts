@@ -9,7 +9,7 @@ import {fitLayers, layersWithQ8Cache} from './fit.js';
 import {createKnownPlans} from './known-plans.js';
 import {type Budgets, machineOf} from './machine.js';
 import {noPlan, type PlanState} from './plan-state.js';
-import {isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName} from './settings.js';
+import {followThreads, isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName, stepBetween} from './settings.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 type Options = {
@@ -88,7 +88,6 @@ export const createPlanStore = ({
 		change({plan: {...plan, measuredTokensPerSecond: measured(facts, plan.settings)}, added});
 	};
 
-	const isFree = () => engine.get().phase.name === 'ready';
 	const isBusy = () => !['ready', 'failed', 'idle'].includes(engine.get().phase.name);
 
 	const askNeighbours = async () => {
@@ -97,7 +96,7 @@ export const createPlanStore = ({
 		if (!now || !bounds) return;
 		for (const name of ['gpuLayers', 'cpuExpertLayers', 'contextSize'] as const) {
 			for (const move of ['more', 'less'] as const) {
-				if (!isFree() || shown()?.settings !== now.settings) return;
+				if (engine.get().phase.name !== 'ready' || shown()?.settings !== now.settings) return;
 				await plans.planFor(now.facts, moveSetting(now.settings, name, move, bounds)).catch(() => {});
 			}
 		}
@@ -138,6 +137,7 @@ export const createPlanStore = ({
 	let {applied, contextUsed} = engine.get();
 	let wasAnswering = false;
 	let applying: Settings | undefined;
+	let lastQueued = 0;
 	const unsubscribeEngine = engine.subscribe(() => {
 		const state = engine.get();
 		if (state.model !== model) {
@@ -157,11 +157,16 @@ export const createPlanStore = ({
 			return;
 		}
 
+		const before = applied;
 		({applied, contextUsed} = state);
-		const {pending, binding} = store.get();
+		const {pending, queued, binding} = store.get();
 		const isMovedMeanwhile = applied && applying && pending && !isSameSettings(applying, pending);
 		applying = undefined;
-		setPending(isMovedMeanwhile ? pending : undefined, applied && pending && isSameSettings(applied, pending) ? binding : undefined);
+		const areThreads = before && applied && stepBetween(before, applied) === 'threads';
+		const wish = pending && before && applied && followThreads(pending, before, applied);
+		if (areThreads && queued === pending) change({queued: wish});
+		const isDone = applied && wish && isSameSettings(applied, wish);
+		setPending(isMovedMeanwhile || areThreads ? wish : undefined, isDone || areThreads ? binding : undefined);
 	});
 	/** What is planned with has changed, not what is planned. */
 	const refresh = () => {
@@ -192,14 +197,17 @@ export const createPlanStore = ({
 		hasGpu,
 		refresh,
 		whileAsking,
-		/** Shows that these settings are about to be applied, until they were; undefined: that is so already. */
-		async whileQueued<T>(settings: Settings, work: () => Promise<T>): Promise<T | undefined> {
+		/** Shows that these settings are about to be applied, until they were, or others are instead; undefined: that is so already. */
+		async whileQueued<T>(settings: Settings, work: (isLast: () => boolean) => Promise<T>): Promise<T | undefined> {
 			if (store.get().queued === settings) return undefined;
+			lastQueued++;
+			const number = lastQueued;
+			const isLast = () => number === lastQueued;
 			change({queued: settings});
 			try {
-				return await work();
+				return await work(isLast);
 			} finally {
-				if (store.get().queued === settings) change({queued: undefined});
+				if (isLast()) change({queued: undefined});
 			}
 		},
 		get: store.get,

@@ -11,7 +11,7 @@ import {
 import {mostCpuExperts} from './placement.js';
 
 /** What applying a change of settings needs, from cheapest to dearest. */
-export type ReloadStep = 'nothing' | 'context' | 'model';
+export type ReloadStep = 'nothing' | 'threads' | 'context' | 'model';
 
 /** What decides where the weights are. */
 const placement = [
@@ -39,8 +39,13 @@ export const dryRunKey = ({threads: _, mlock: __, ...rest}: Settings): string =>
 
 export const stepBetween = (applied: Settings, pending: Settings): ReloadStep => {
 	if (needsReload(applied, pending)) return 'model';
-	return isSameSettings(applied, pending) ? 'nothing' : 'context';
+	if (isSameSettings(applied, pending)) return 'nothing';
+	return isSameSettings({...applied, threads: pending.threads}, pending) ? 'threads' : 'context';
 };
+
+/** The same wish where threads have changed by themselves from `before` to `now`. */
+export const followThreads = (wanted: Settings, before: Settings, now: Settings): Settings =>
+	wanted.threads === before.threads && before.threads !== now.threads ? {...wanted, threads: now.threads} : wanted;
 
 /** What the values of a machine and a model allow. */
 export type Limits = {

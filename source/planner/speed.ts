@@ -15,6 +15,8 @@ export type Load = {
 	readonly fillTokens?: number | undefined;
 	/** Those of them that were the prompt; undefined: all. */
 	readonly promptTokens?: number | undefined;
+	/** That the prompt is evaluated with; undefined: those of the settings. */
+	readonly promptThreads?: number | undefined;
 };
 
 /** What has to be done for one token, as plain numbers. */
@@ -26,6 +28,8 @@ export type Work = {
 	/** Bytes of KV cache, once for each head that reads them, in the part of the heads that does not fill a vector register. */
 	readonly shortHeadBytes: number;
 	readonly threads: number;
+	/** Of a prompt; undefined: the same. */
+	readonly promptThreads?: number | undefined;
 	/** Layers that the token goes through. */
 	readonly blocks: number;
 	/** Of a token of a prompt: parameters that take part on the GPU, and what the CPU computes, as `cpuCost`. */
@@ -45,7 +49,7 @@ const headStep = 64;
 const shortShare = ({attention}: ModelWeights, cacheType: CacheType): number =>
 	attention && isHalfPrecision(cacheType) ? (attention.headSize % headStep) / attention.headSize : 0;
 
-export const workOf = ({settings, weights, cache, fillTokens = usualFillTokens, promptTokens = fillTokens}: Load): Work => {
+export const workOf = ({settings, weights, cache, fillTokens = usualFillTokens, promptTokens = fillTokens, promptThreads}: Load): Work => {
 	const {shared, experts} = activeBytes(settings, weights);
 	const fill = Math.min(1, fillTokens / settings.contextSize);
 	const promptFill = Math.min(1, Math.max(0, fillTokens - promptTokens / 2) / settings.contextSize);
@@ -60,6 +64,7 @@ export const workOf = ({settings, weights, cache, fillTokens = usualFillTokens, 
 		cpuCost: shared.cpu * cost.shared.token + experts.cpu * cost.experts.token + read * (1 - short) * attentionCost(settings.cacheTypeK),
 		shortHeadBytes: read * short,
 		threads: Math.max(1, settings.threads),
+		promptThreads: promptThreads === settings.threads ? undefined : promptThreads,
 		blocks: weights.sizes.blocks.length,
 		gpuParameters: (shared.gpu + experts.gpu) * (weights.parameters / Math.max(1, totalBytes(weights))),
 		promptCost:
@@ -82,6 +87,8 @@ export const usualShortHeadCost = 7;
 
 /** What so many threads do, if one does 1. */
 export const threadsGain = ({threadsExponent = usualThreadsExponent}: Speeds, threads: number): number => threads ** threadsExponent;
+
+export const promptThreadsGain = (speeds: Speeds, {threads, promptThreads = threads}: Work): number => threadsGain(speeds, promptThreads);
 
 /** A side's weights are read, or computed with, whichever takes longer: bytes ÷ bandwidth, or cost ÷ what the threads get through. */
 const cpuSeconds = (speeds: Speeds, {cpuBytes, cpuCost, shortHeadBytes, threads}: Work): number | undefined => {
@@ -111,7 +118,7 @@ export const tokensPerSecond = (speeds: Speeds, load: Load): number | undefined 
 /** Of a token of a prompt, without the correction of the model at hand. undefined: not measured yet. */
 export const promptSecondsPerToken = (speeds: Speeds, work: Work): number | undefined => {
 	const gpu = timeOf(work.gpuParameters, speeds.promptPerSecond?.gpu);
-	const cpu = timeOf(work.promptCost / threadsGain(speeds, work.threads), speeds.promptPerSecond?.cpu);
+	const cpu = timeOf(work.promptCost / promptThreadsGain(speeds, work), speeds.promptPerSecond?.cpu);
 	return gpu === undefined || cpu === undefined || gpu + cpu <= 0 ? undefined : gpu + cpu;
 };
 

@@ -1,4 +1,4 @@
-import type {Phase, Step} from '../engine/engine-store.js';
+import type {Phase, Step} from '../engine/engine-state.js';
 import {count, duration, percent} from '../lib/format.js';
 
 /** The state in the title line, and whether it is calm, busy or bad. */

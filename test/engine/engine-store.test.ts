@@ -1,6 +1,7 @@
-import {expect, test} from 'vitest';
+import {beforeEach, describe, expect, test} from 'vitest';
 import type {EngineErrorCode} from '../../source/engine/engine-errors.js';
-import {createEngineStore, type Phase} from '../../source/engine/engine-store.js';
+import type {Phase} from '../../source/engine/engine-state.js';
+import {createEngineStore} from '../../source/engine/engine-store.js';
 import type {WantedSettings} from '../../source/engine/types.js';
 import {baseSettings, createFakeEngine, wantedAuto} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
@@ -10,8 +11,8 @@ const nobody = {system: undefined, messages: []};
 
 type Refuse = (verb: string, settings: WantedSettings | undefined) => EngineErrorCode | undefined;
 
-const setUp = (refuse?: Refuse) => {
-	const fake = createFakeEngine({refuse});
+const setUp = (refuse?: Refuse, options: Parameters<typeof createFakeEngine>[0] = {}) => {
+	const fake = createFakeEngine({...options, refuse});
 	const removed: string[] = [];
 	const store = createEngineStore({
 		engine: fake.engine,
@@ -61,7 +62,11 @@ test('a load can be cancelled', async () => {
 
 const changes = [
 	{what: 'context size', change: {contextSize: 8192}, rebuilt: ['saveState', 'freeContext', 'createContext', 'restoreState']},
-	{what: 'threads', change: {threads: 2}, rebuilt: ['saveState', 'freeContext', 'createContext', 'restoreState']},
+	{
+		what: 'threads and batch size',
+		change: {threads: 2, batchSize: 64},
+		rebuilt: ['saveState', 'freeContext', 'createContext', 'restoreState'],
+	},
 	{what: 'batch size', change: {batchSize: 64}, rebuilt: ['saveState', 'freeContext', 'createContext', 'restoreState']},
 	{what: 'cache type', change: {cacheTypeK: 'q8_0'}, rebuilt: ['saveState', 'freeContext', 'createContext', 'replay']},
 	{what: 'GPU layers', change: {gpuLayers: 20}, rebuilt: ['saveState', 'freeModel', 'loadModel', 'createContext', 'restoreState']},
@@ -78,6 +83,69 @@ test.each(changes)('another $what takes the smallest step and brings the convers
 	expect(store.get()).toMatchObject({applied: {...baseSettings, ...change}, previous: baseSettings, phase: {name: 'ready'}});
 	expect(store.get().contextUsed).toBe((rebuilt as readonly string[]).includes('replay') ? 10 : contextUsed);
 	expect(removed).toEqual(['removed']);
+});
+
+describe('threads', () => {
+	const asked: Array<WantedSettings['threads'] | undefined> = [];
+	const remember: Refuse = (verb, settings) => {
+		if (verb === 'createContext') asked.push(settings?.threads);
+		return undefined;
+	};
+
+	beforeEach(() => {
+		asked.length = 0;
+	});
+
+	test('change at once while an answer is written, which is not stopped', async () => {
+		const {store, calls, hold} = setUp();
+		await store.load(bigModel, baseSettings, nobody);
+		const release = hold('answer');
+		const answering = talk(store);
+		await expect.poll(() => store.get().phase.name).toBe('writing');
+		expect(await store.apply({...baseSettings, threads: 2})).toEqual({ok: true});
+		expect(calls.slice(-2)).toEqual(['answer', 'setThreads 2']);
+		expect(store.get()).toMatchObject({applied: {threads: 2}, previous: {threads: 4}, phase: {name: 'writing'}});
+		release();
+		expect(await answering).toMatchObject({stopReason: 'end', steady: {threads: 2}});
+		expect(store.get().applied).toEqual({...baseSettings, threads: 2});
+	});
+
+	test('those that are tried while an answer is written are what is applied', async () => {
+		const {store} = setUp(undefined, {tried: tokens => (tokens === 2 ? 3 : undefined)});
+		await store.load(bigModel, wantedAuto, nobody);
+		expect(store.get()).toMatchObject({applied: {threads: 4}, hasAutoThreads: true});
+		await talk(store);
+		expect(store.get()).toMatchObject({applied: {threads: 3}, previous: undefined, hasAutoThreads: true});
+	});
+
+	test('those that were chosen stay', async () => {
+		const {store} = setUp(undefined, {tried: () => 3});
+		await store.load(bigModel, wantedAuto, nobody);
+		await store.apply({...baseSettings, threads: 2});
+		await talk(store);
+		expect(store.get()).toMatchObject({applied: {threads: 2}, hasAutoThreads: false});
+	});
+
+	test('are found out again after a rebuild, also where they have changed since it was asked for', async () => {
+		const {store, hold} = setUp(remember, {tried: tokens => (tokens === 2 ? 3 : undefined)});
+		await store.load(bigModel, wantedAuto, nobody);
+		const release = hold('answer');
+		const answering = talk(store);
+		await expect.poll(() => store.get().phase.name).toBe('writing');
+		const applying = store.apply({...baseSettings, gpuLayers: 20});
+		release();
+		await Promise.all([answering, applying]);
+		expect(asked).toEqual(['auto', 'auto']);
+		expect(store.get()).toMatchObject({applied: {gpuLayers: 20}, hasAutoThreads: true});
+	});
+
+	test('that came with another change are kept', async () => {
+		const {store} = setUp(remember);
+		await store.load(bigModel, wantedAuto, nobody);
+		await store.apply({...baseSettings, threads: 2, gpuLayers: 20});
+		expect(asked).toEqual(['auto', 2]);
+		expect(store.get()).toMatchObject({applied: {gpuLayers: 20, threads: 2}, hasAutoThreads: false});
+	});
 });
 
 test('without a conversation nothing is saved', async () => {

@@ -4,6 +4,7 @@ import {cacheTypeNames, type Settings} from '../../source/engine/types.js';
 import {
 	contextSizes,
 	dryRunKey,
+	followThreads,
 	limitsOf,
 	type Move,
 	movableNames,
@@ -27,13 +28,22 @@ describe('what a change needs', () => {
 		['K cache', {cacheTypeK: 'q8_0'}, 'context'],
 		['V cache', {cacheTypeV: 'q8_0'}, 'context'],
 		['batch size', {batchSize: 256}, 'context'],
-		['threads', {threads: 8}, 'context'],
+		['threads', {threads: 8}, 'threads'],
+		['threads and context size', {threads: 8, contextSize: 8192}, 'context'],
 		['flash attention', {flashAttention: 'on'}, 'context'],
 		['layers', {gpuLayers: 13}, 'model'],
 		['layers and context', {gpuLayers: 0, contextSize: 8192}, 'model'],
 	])('%s', (_what, change, step) => {
 		expect(stepBetween(baseSettings, {...baseSettings, ...change})).toBe(step);
 	});
+});
+
+test.each<[string, number, number]>([
+	['the same wish', 4, 2],
+	['another one', 6, 6],
+])('threads that change by themselves from 4 to 2, and what is wanted: %s', (_what, threads, followed) => {
+	const wanted = {...baseSettings, threads, gpuLayers: 20};
+	expect(followThreads(wanted, {...baseSettings, threads: 4}, {...baseSettings, threads: 2})).toEqual({...wanted, threads: followed});
 });
 
 test.each<[string, Partial<Settings>, Partial<Settings>, boolean]>([

@@ -82,6 +82,7 @@ describe('tokens per second', () => {
 		const known = {...speeds, promptPerSecond: {gpu: undefined, cpu: 500e9}, threadsExponent: 0.5};
 		expect(promptTokensPerSecond(known, load)).toBeCloseTo(100);
 		expect(promptTokensPerSecond(known, {...load, settings: {...cpu, threads: 4}})).toBeCloseTo(200);
+		expect(promptTokensPerSecond(known, {...load, promptThreads: 4})).toBeCloseTo(200);
 		expect(promptTokensPerSecond(known, {...load, weights: model(5e9, {type: 'F16'})})).toBeCloseTo(100 / 1.2);
 	});
 

@@ -43,7 +43,6 @@ const fewTokens = 30;
 test.each([
 	['context size', {contextSize: 2048}],
 	['batch size', {batchSize: 64}],
-	['threads', {threads: 2}],
 ] as const)('another %s takes the context alone, and the evaluated state comes back', async (_what, change) => {
 	const {contextUsed} = store.get();
 	expect(await store.apply({...applied(), ...change})).toEqual({ok: true});
@@ -51,6 +50,13 @@ test.each([
 	expect(applied()).toMatchObject(change);
 	expect(store.get().contextUsed).toBe(contextUsed);
 	expect((await askStore(store, 'What is a GGUF file?', 4)).prompt.tokens).toBeLessThan(fewTokens);
+});
+
+test('other threads take nothing at all', async () => {
+	expect(await store.apply({...applied(), threads: 2})).toEqual({ok: true});
+	expect(calls).toEqual(['setThreads']);
+	const {prompt, steady} = await askStore(store, 'What is a GGUF file?', 4);
+	expect([prompt.tokens < fewTokens, prompt.threads, steady.threads, applied().threads]).toEqual([true, 2, 2, 2]);
 });
 
 test('without flash attention the cache is laid out otherwise: the conversation is evaluated again', async () => {

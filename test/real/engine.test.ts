@@ -100,6 +100,25 @@ describe('an answer', () => {
 		expect(answer.prompt.tokens + answer.generation.tokens).toBeLessThanOrEqual(answer.contextUsed + 2);
 	});
 
+	test('is the same when its threads change while it is written', async () => {
+		await load(guidePath, {...wanted, threads: 1});
+		const used: number[] = [];
+		const changes: Readonly<Record<number, number>> = {5: 3, 12: 1, 20: 2};
+		const {text, steady, prompt} = await engine.answer(
+			{prompt: 'what is vramble?', sampling: greedy, maxTokens: 64},
+			{
+				onEvent(event) {
+					if (event.type !== 'text') return;
+					if (used.at(-1) !== event.threads) used.push(event.threads);
+					const threads = changes[event.tokens];
+					if (threads) void engine.setThreads({threads});
+				},
+			},
+		);
+		expect({text, used, threads: prompt.threads}).toEqual({text: whatIsIt, used: [1, 3, 1, 2], threads: 1});
+		expect(steady).toMatchObject({threads: 2, tokensPerSecond: expect.any(Number)});
+	});
+
 	test('of the next turn evaluates only what is new', async () => {
 		await load();
 		const first = await ask('what is vramble?');

@@ -39,6 +39,9 @@ describe.skipIf(!areBuilt || isOff)(`the native hooks${reason}`, () => {
 		await engine.createContext({settings: {...wanted, threads: 2}});
 		await askerOf(engine)('hi', {maxTokens: 2});
 		expect(countThreads()).toBe(before + 1);
+		await engine.setThreads({threads: 3});
+		await askerOf(engine)('hi', {maxTokens: 2});
+		expect(countThreads()).toBe(before + 1 + 2);
 		await engine.freeModel();
 		expect(countThreads()).toBe(before);
 	});

@@ -35,6 +35,8 @@ type Options = {
 	readonly device?: Device;
 	/** What it says to a prompt, word by word. */
 	readonly reply?: (prompt: string) => string;
+	/** Threads that it goes on with after so many tokens of an answer; default: as before. */
+	readonly tried?: (tokens: number) => number | undefined;
 	/** How long a measurement takes; default: 1 ms a prompt token, 10 ms a generated one. */
 	readonly measured?: (request: MeasureRequest) => Measured;
 	/** Asked before weights and contexts are made, and after the first word of an answer: an error there is thrown instead. */
@@ -51,6 +53,7 @@ type MeasureRequest = {readonly promptTokens: number; readonly generatedTokens: 
 export const createFakeEngine = ({
 	device = gpuDevice,
 	reply = prompt => `You said: ${prompt}`,
+	tried,
 	measured = ({promptTokens, generatedTokens}) => ({promptMs: promptTokens, generationMs: 10 * generatedTokens}),
 	refuse = () => undefined,
 	memory = () => ({
@@ -67,6 +70,7 @@ export const createFakeEngine = ({
 	let system: string | undefined;
 	let context: Settings | undefined;
 	let evaluated = 0;
+	let inUse = 4;
 	let saved = 0;
 
 	const pass = async (verb: string, signal?: AbortSignal) => {
@@ -109,7 +113,12 @@ export const createFakeEngine = ({
 				threads: threads === 'auto' ? 4 : threads,
 			};
 			context = got;
+			inUse = got.threads;
 			return {settings: got, memory: memory(got)};
+		},
+		async setThreads({threads}) {
+			calls.push(`setThreads ${threads}`);
+			inUse = threads;
 		},
 		async freeContext() {
 			calls.push('freeContext');
@@ -154,7 +163,8 @@ export const createFakeEngine = ({
 				text += word;
 				tokens++;
 				evaluated += 1;
-				call.onEvent?.({type: 'text', text: word, tokens, contextUsed: evaluated});
+				inUse = tried?.(tokens) ?? inUse;
+				call.onEvent?.({type: 'text', text: word, tokens, contextUsed: evaluated, threads: inUse});
 				if (tokens === 1 || gates.has('answer')) {
 					const isStopped = await pass('answer', call.signal).then(
 						() => false,
@@ -173,8 +183,9 @@ export const createFakeEngine = ({
 			return {
 				text,
 				stopReason,
-				prompt: {tokens: 7, ms: 70},
+				prompt: {tokens: 7, ms: 70, threads: inUse},
 				generation: {tokens, ms: 100, tokensPerSecond: tokens > 1 ? (tokens - 1) * 10 : undefined, firstTokenMs: 70},
+				steady: {threads: inUse, tokens: tokens - 1, tokensPerSecond: tokens > 1 ? (tokens - 1) * 10 : undefined},
 				contextUsed: evaluated,
 				forgot: false,
 			};

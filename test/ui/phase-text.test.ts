@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest';
-import type {Phase} from '../../source/engine/engine-store.js';
+import type {Phase} from '../../source/engine/engine-state.js';
 import {phaseText} from '../../source/ui/phase-text.js';
 
 const work = {step: 'weights', progress: undefined, remainingMs: undefined} as const;

@@ -1,5 +1,5 @@
 import {Box, Text} from 'ink';
-import type {EngineState} from '../../engine/engine-store.js';
+import type {EngineState} from '../../engine/engine-state.js';
 import {fileSize} from '../../lib/format.js';
 import {phaseText} from '../phase-text.js';
 import {useTheme} from '../theme.js';

@@ -27,6 +27,7 @@ export type TunerViewProps = {
 	readonly selected: SettingName;
 	/** undefined: nothing is loaded. */
 	readonly applied: Settings | undefined;
+	readonly hasAutoThreads: boolean;
 	readonly plan: PlanState;
 	readonly limits: Limits | undefined;
 	readonly machine: Machine;
@@ -60,7 +61,8 @@ const hintFor = ({width, isFocused, hooksOff}: Pick<TunerViewProps, 'width' | 'i
 };
 
 export const TunerView = (props: TunerViewProps) => {
-	const {width, height, isCompact, isFocused, mode, selected, applied, plan, limits, machine, isBusy, hooksOff, onBudget} = props;
+	const {width, height, isCompact, isFocused, mode, selected, applied, hasAutoThreads, plan, limits, machine, isBusy, hooksOff, onBudget} =
+		props;
 	const theme = useTheme();
 	const frame = (children: ReactNode) =>
 		isCompact ? (
@@ -96,7 +98,14 @@ export const TunerView = (props: TunerViewProps) => {
 				<TunerBreakdown plan={plan.plan} vram={machine.vram} ram={machine.ram} width={width - (isCompact ? 2 : 4)} />
 			) : null}
 			{mode === 'advice' || mode === 'breakdown' ? null : (
-				<TunerSettings settings={settings} applied={applied} limits={limits} selected={isFocused ? selected : undefined} width={width} />
+				<TunerSettings
+					settings={settings}
+					applied={applied}
+					hasAutoThreads={hasAutoThreads}
+					limits={limits}
+					selected={isFocused ? selected : undefined}
+					width={width}
+				/>
 			)}
 			{mode === 'budget' ? (
 				<TunerBudget budget={plan.budgets.vram} onBudget={onBudget} width={width - (isCompact ? 2 : 4)} />
@@ -124,6 +133,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 	const {engine, plan, monitor} = useServices();
 	const applied = useStore(engine, state => state.applied);
 	const hooksOff = useStore(engine, ({device}) => device?.hooksOff);
+	const hasAutoThreads = useStore(engine, state => state.hasAutoThreads);
 	const isBusy = useStore(engine, state => state.phase.name === 'loading' || state.phase.name === 'reloading');
 	const state = useStore(plan, snapshot => snapshot);
 	const readings = useStore(monitor, snapshot => snapshot);
@@ -131,6 +141,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 		<TunerView
 			{...props}
 			applied={applied}
+			hasAutoThreads={hasAutoThreads}
 			plan={state}
 			limits={plan.limits()}
 			machine={machineOf(readings, state.budgets)}

@@ -38,7 +38,8 @@ const valueWidths: Record<SettingName, number> = {
 	mlock: 3,
 };
 
-const valueText = (settings: Settings, name: SettingName): string => {
+const valueText = (settings: Settings, name: SettingName, isAuto: boolean): string => {
+	if (isAuto) return `auto (${settings.threads})`;
 	const value = settings[name];
 	if (typeof value === 'boolean') return value ? 'on' : 'off';
 	return typeof value === 'number' ? count(value) : value;
@@ -52,18 +53,20 @@ type FieldProps = {
 	readonly isFirst: boolean;
 	/** Below 80 columns: one cell where there are two. */
 	readonly isNarrow: boolean;
+	/** Of threads: found out by trying. */
+	readonly isAuto?: boolean;
 	readonly suffix?: string;
 	/** Stands for the value. */
 	readonly instead?: string | undefined;
 };
 
-const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, suffix = '', instead}: FieldProps) => {
+const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, isAuto = false, suffix = '', instead}: FieldProps) => {
 	const theme = useTheme();
 	const {selected, left, right} = theme.glyphs;
 	const gap = isNarrow ? '' : ' ';
 	const label = isFirst && !isNarrow ? labels[name].padEnd(10) : labels[name];
 	const width = isNarrow && name === 'threads' ? 3 : valueWidths[name];
-	const value = instead ?? valueText(settings, name);
+	const value = instead ?? valueText(settings, name, isAuto && !isNarrow);
 	return (
 		<Text wrap="truncate">
 			<Text color={theme.accent}>{isSelected ? `${selected}${gap}` : ` ${gap}`}</Text>
@@ -104,6 +107,7 @@ const Layers = ({applied, pending, total, width}: {applied: number; pending: num
 type TunerSettingsProps = {
 	readonly settings: Settings;
 	readonly applied: Settings;
+	readonly hasAutoThreads: boolean;
 	readonly limits: Limits | undefined;
 	/** undefined: the tuner is not focused. */
 	readonly selected: SettingName | undefined;
@@ -111,7 +115,7 @@ type TunerSettingsProps = {
 };
 
 /** Three lines of settings. */
-export const TunerSettings = ({settings, applied, limits, selected, width}: TunerSettingsProps) => {
+export const TunerSettings = ({settings, applied, hasAutoThreads, limits, selected, width}: TunerSettingsProps) => {
 	const theme = useTheme();
 	const layers = limits?.gpuLayers ?? 0;
 	const experts = limits?.cpuExpertLayers ?? 0;
@@ -128,6 +132,7 @@ export const TunerSettings = ({settings, applied, limits, selected, width}: Tune
 					isSelected={name === selected}
 					isFirst={index === 0}
 					isNarrow={width < 80}
+					isAuto={name === 'threads' && hasAutoThreads && settings.threads === applied.threads}
 					suffix={isLayers(name) && layers > 0 ? ` / ${layers}` : ''}
 					instead={isLayers(name) && layers === 0 ? unknown : undefined}
 				/>

@@ -20,7 +20,7 @@ type TunerStatusProps = {
 	readonly width: number;
 };
 
-const effects = {nothing: 'nothing to do', context: 'context only', model: 'full reload'};
+const effects = {nothing: 'nothing to do', threads: 'at once', context: 'context only', model: 'full reload'};
 const gap = '   ';
 
 /** Of each thing to say, those that matter most first, the first wording that there is room for; empty where there is none. */

@@ -3,7 +3,7 @@ import {isQueued} from '../../chat/chat-reducer.js';
 import {parseInput} from '../../chat/commands.js';
 import {describeError} from '../../engine/engine-errors.js';
 import type {ReadableStore, Store} from '../../lib/store.js';
-import {movableNames} from '../../planner/settings.js';
+import {movableNames, stepBetween} from '../../planner/settings.js';
 import type {AppEvent, AppState, TunerMode} from '../app-reducer.js';
 import {Editor} from '../components/editor.js';
 import type {EditorState} from '../components/editor-reducer.js';
@@ -111,6 +111,16 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		} else chat.stop();
 	};
 
+	/** A change that has to be made between answers. */
+	const hasToWait = () => {
+		const {
+			applied,
+			phase: {name},
+		} = engine.get();
+		const {pending} = plan.get();
+		return pending !== undefined && applied !== undefined && isAnswering(name) && stepBetween(applied, pending) !== 'threads';
+	};
+
 	useInput((input, key) => {
 		const now = appStore.get();
 		if (now.focus === 'chat') return;
@@ -142,7 +152,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		if (verb && now.tuner !== 'settings' && movesSetting(verb)) turn('settings');
 		else if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1, among: movableNames(plan.limits())});
 		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1, among: movableNames(plan.limits())});
-		else if (verb === 'apply' && plan.get().pending && isAnswering(engine.get().phase.name)) turn('asking');
+		else if (verb === 'apply' && hasToWait()) turn('asking');
 		else if (verb === 'apply') void services.apply();
 		else if (verb === 'recall') plan.recall();
 		else if (verb === 'fit') plan.fit().catch(error => chat.note(describeError(error), 'error'));

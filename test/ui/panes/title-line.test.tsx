@@ -1,7 +1,7 @@
 import {renderToString} from 'ink';
 import stringWidth from 'string-width';
 import {expect, test} from 'vitest';
-import type {EngineState} from '../../../source/engine/engine-store.js';
+import type {EngineState} from '../../../source/engine/engine-state.js';
 import {TitleLine} from '../../../source/ui/panes/title-line.js';
 import {asciiGlyphs, createTheme, ThemeProvider} from '../../../source/ui/theme.js';
 import {baseSettings, cpuDevice, gpuDevice} from '../../support/fake-engine.js';
@@ -13,6 +13,7 @@ const ready: EngineState = {
 	model: bigModel,
 	applied: baseSettings,
 	previous: undefined,
+	hasAutoThreads: false,
 	contextUsed: 0,
 };
 const loading = {name: 'loading', step: 'weights', progress: 0.43, remainingMs: 12_000} as const;

@@ -25,6 +25,7 @@ const base: TunerViewProps = {
 	mode: 'settings',
 	selected: 'gpuLayers',
 	applied: baseSettings,
+	hasAutoThreads: false,
 	plan: atRest,
 	limits: limitsOf(bigModel, gpuDevice, 8),
 	machine: {vram: {totalBytes: 12 * gib, otherBytes: 0, budgetBytes: undefined}, ram: undefined},
@@ -141,14 +142,23 @@ test('whatever the command line allows can be drawn, in exactly the pane', () =>
 });
 
 test('a value that changes moves nothing beside it', () => {
-	const places = (settings: Settings) =>
-		show({width: 120, applied: settings, selected: 'gpuLayers'})
+	const places = (settings: Settings, hasAutoThreads = false) =>
+		show({width: 120, applied: settings, hasAutoThreads, selected: 'gpuLayers'})
 			.split('\n')
 			.slice(2, 4)
 			.map(line => ['Context', 'KV K', ' V ', 'Batch', 'Threads', 'Flash', 'mmap', 'mlock'].map(label => line.indexOf(label)));
 	const short: Settings = {...baseSettings, contextSize: 512, batchSize: 32, threads: 1, flashAttention: 'on', mmap: true, mlock: true};
 	const long: Settings = {...baseSettings, contextSize: 1_048_576, cacheTypeK: 'q8_0', cacheTypeV: 'q4_0', batchSize: 4096, mmap: false};
 	expect(places(short)).toEqual(places(long));
+	expect(places(short, true)).toEqual(places(long));
+});
+
+test.each([
+	['those that were tried', {hasAutoThreads: true}, /Threads {7}auto \(4\)/],
+	['those that somebody wants instead', {hasAutoThreads: true, ...pending({threads: 6})}, /Threads {14}6/],
+	['where there is little room, the number', {hasAutoThreads: true, width: 60, isCompact: true}, /Threads +4/],
+])('threads: %s', (_what, props, text) => {
+	expect(show(props)).toMatch(text);
 });
 
 test('experts have a place beside the layers where something can place them', () => {

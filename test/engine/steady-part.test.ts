@@ -1,0 +1,41 @@
+import {expect, test} from 'vitest';
+import {createSteadyPart} from '../../source/engine/steady-part.js';
+
+test.each([
+	['nothing was written', [], {threads: 4, tokens: 0, tokensPerSecond: undefined}],
+	['one token', [[100, 1, 8]], {threads: 8, tokens: 0, tokensPerSecond: undefined}],
+	[
+		'all of it with the same threads',
+		[
+			[100, 1, 8],
+			[200, 2, 8],
+			[400, 5, 8],
+		],
+		{threads: 8, tokens: 4, tokensPerSecond: (4 * 1000) / 300},
+	],
+	[
+		'the first token with other threads is left out',
+		[
+			[100, 1, 8],
+			[200, 2, 8],
+			[900, 3, 4],
+			[950, 4, 4],
+			[1000, 5, 4],
+		],
+		{threads: 4, tokens: 2, tokensPerSecond: 20},
+	],
+	[
+		'the same threads as earlier are a new part',
+		[
+			[100, 1, 8],
+			[200, 2, 4],
+			[300, 3, 8],
+			[350, 4, 8],
+		],
+		{threads: 8, tokens: 1, tokensPerSecond: 20},
+	],
+] as ReadonlyArray<readonly [string, ReadonlyArray<readonly [number, number, number]>, object]>)('%s', (_what, written, steady) => {
+	const part = createSteadyPart();
+	for (const [atMs, tokens, threads] of written) part.wrote({atMs, tokens, threads});
+	expect(part.read(4)).toEqual(steady);
+});

@@ -1,0 +1,35 @@
+import {expect, test} from 'vitest';
+import type {Answer} from '../../source/engine/types.js';
+import {observationOf} from '../../source/planner/answer-learner.js';
+import {baseSettings} from '../support/fake-engine.js';
+import {bigModel} from '../support/fake-services.js';
+
+const answer: Answer = {
+	text: 'Yes.',
+	stopReason: 'end',
+	prompt: {tokens: 100, ms: 500, threads: 8},
+	generation: {tokens: 200, ms: 10_000, tokensPerSecond: 20, firstTokenMs: 500},
+	steady: {threads: 8, tokens: 199, tokensPerSecond: 20},
+	contextUsed: 300,
+	forgot: false,
+};
+const learn = (part: Partial<Answer>) =>
+	observationOf({...answer, ...part}, bigModel, {...baseSettings, threads: 8}, {vramBytes: 1, ramBytes: 2});
+
+test('an answer tells of its part that was written with the same threads, and with which', () => {
+	expect(learn({})).toMatchObject({tokensPerSecond: 20, settings: {threads: 8}, promptThreads: 8, fillTokens: 200.5});
+	expect(learn({steady: {threads: 4, tokens: 160, tokensPerSecond: 25}})).toMatchObject({
+		tokensPerSecond: 25,
+		settings: {threads: 4},
+		prompt: {tokens: 100, tokensPerSecond: 200},
+		promptThreads: 8,
+		fillTokens: 220,
+	});
+});
+
+test.each([
+	['too short a part', {threads: 4, tokens: 15, tokensPerSecond: 25}],
+	['none', {threads: 4, tokens: 0, tokensPerSecond: undefined}],
+])('%s teaches nothing', (_what, steady) => {
+	expect(learn({steady})).toBeUndefined();
+});
