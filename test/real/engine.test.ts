@@ -1,9 +1,9 @@
 import {mkdtempSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {availableParallelism, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, afterEach, beforeAll, describe, expect, test, vi} from 'vitest';
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
-import type {AnswerEvent, Engine} from '../../source/engine/types.ts';
+import type {AnswerEvent, Engine, Sampling} from '../../source/engine/types.ts';
 import {writeEndlessModel} from '../support/endless-model.ts';
 import {enlarge, guideVocabulary, tinyDense, tinyExperts, tinySlidingWindow} from '../support/gguf-shapes.ts';
 import {writeGguf} from '../support/gguf-writer.ts';
@@ -117,6 +117,23 @@ describe('an answer', () => {
 		);
 		expect({text, used, threads: prompt.threads}).toEqual({text: whatIsIt, used: [1, 3, 1, 2], threads: 1});
 		expect(steady).toMatchObject({threads: 2, tokensPerSecond: expect.any(Number)});
+	});
+
+	test.skipIf(availableParallelism() < 2)('tries out threads, unless it has to come out the same', async () => {
+		await load(guidePath, {...wanted, threads: 'auto'});
+		const used = async (sampling: Sampling) => {
+			await engine.setConversation(nobody);
+			const seen = new Set<number>();
+			const onEvent = (event: AnswerEvent) => event.type === 'text' && seen.add(event.threads);
+			const {generation, steady} = await engine.answer({prompt: 'what is vramble?', sampling, maxTokens: 36}, {onEvent});
+			expect([generation.tokens, seen.has(steady.threads)]).toEqual([36, true]);
+			return seen.size;
+		};
+		expect(await used(greedy)).toBe(1);
+		expect(await used({...greedy, temperature: 0.01, seed: 1})).toBe(1);
+		expect(await used({...greedy, temperature: 0.01})).toBeGreaterThan(1);
+		await used({...greedy, temperature: 0.01}); // where there are many cores there is more to try
+		expect(await used({...greedy, temperature: 0.01})).toBe(1);
 	});
 
 	test('of the next turn evaluates only what is new', async () => {
