@@ -99,6 +99,6 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, free
 	};
 	const isMoreOnGpu = advice.moreLayers !== undefined || advice.moreExpertLayers !== undefined;
 	const isBetter = gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
-	const eases = plan.verdict === 'paging' && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
+	const eases = plan.verdict === 'paging' && advice.freesRamBytes !== undefined && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
 	return improves || (isGood(plan) ? isBetter : eases && !isWorse(next.verdict, plan.verdict)) ? {kind, advice, improves, gain} : undefined;
 };

@@ -262,6 +262,6 @@ test('always short, with an effect, and inside the limits', async () => {
 				}
 			},
 		),
-		{numRuns: 100},
+		{numRuns: 100, examples: [[19, 2048, 12, 32, false]]},
 	);
 });
