@@ -5,11 +5,12 @@ import {mostFor} from './advice-search.js';
 import {type Ground, mostLayersEstimate} from './layer-search.js';
 import {cacheWeight, type Known, limitBytes, planOf, ramMarginBytes, vramMarginBytes} from './memory.js';
 import {quantizationOf, quantizations, sizeAt} from './quantization.js';
+import {isSameSettings} from './settings.js';
 import {tokensPerSecond} from './speed.js';
 import type {Advice, ModelWeights} from './types.js';
 
 const gib = 1024 ** 3;
-const cardSizes = [24, 16] as const;
+const cardSizes = [16, 24] as const;
 const ramSizes = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512] as const;
 /**
 Billions of parameters in which models usually come, and KiB of f16 KV cache for each token: 4 bytes × layers × KV heads × head size, of the one with the largest cache
@@ -115,10 +116,15 @@ const withSmallerModel = (scene: Scene): Found | undefined => {
 
 const withCard = (cardGib: number) => async (scene: Scene) => {
 	const {machine, plan} = scene;
-	const totalBytes = cardGib * gib;
-	if (!machine.vram || totalBytes <= machine.vram.totalBytes * 1.1) return undefined;
-	const vram = {...machine.vram, totalBytes, budgetBytes: undefined, devices: 1};
-	const next = await mostFor(scene, plan.settings, {...machine, vram, isUnified: false});
+	if (!machine.vram || cardGib * gib <= machine.vram.totalBytes * 1.1) return undefined;
+	const card = {...machine.vram, budgetBytes: undefined, devices: 1};
+	const smaller = cardSizes.filter(size => size < cardGib && size * gib > card.totalBytes).map(size => ({...card, totalBytes: size * gib}));
+	const next = await mostFor(scene, plan.settings, {...machine, vram: {...card, totalBytes: cardGib * gib}, isUnified: false});
+	for (const vram of [{...machine.vram, budgetBytes: undefined}, ...smaller]) {
+		const enough = await mostFor(scene, plan.settings, {...machine, vram, isUnified: false});
+		if (enough && next && isSameSettings(enough.settings, next.settings)) return undefined;
+	}
+
 	return next && compare(scene, 'GPU', `a GPU with ${cardGib} GB, as fast as this one`, next);
 };
 

@@ -78,26 +78,34 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, free
 	const {plan, best} = scene;
 	if (isImpossible(next.settings) || (isGood(plan) && !isGood(next))) return undefined;
 	const isFewer = next.settings.gpuLayers < plan.settings.gpuLayers && kind !== 'layers' && kind !== 'no GPU';
+	const areExpertsMoved = next.settings.cpuExpertLayers > plan.settings.cpuExpertLayers && kind !== 'experts' && kind !== 'no GPU';
 	// Fewer layers alone do the same.
 	if (isFewer && next.settings.gpuLayers <= (best?.settings.gpuLayers ?? -1)) return undefined;
 	const speed = next.tokensPerSecond;
 	const gain = speed !== undefined && plan.tokensPerSecond !== undefined ? speed / plan.tokensPerSecond - 1 : 0;
 	const improves = !isGood(plan) && (isImpossible(plan.settings) ? isGood(next) : isWorse(plan.verdict, next.verdict));
-	const freed = {vram: freesVramBytes ?? plan.vramBytes - next.vramBytes, ram: plan.ramBytes - next.ramBytes};
+	const freed = {vram: Math.max(freesVramBytes ?? 0, plan.vramBytes - next.vramBytes), ram: plan.ramBytes - next.ramBytes};
+	const isRamScarce = plan.ramVerdict !== 'fits' || !scene.machine.vram;
 	const advice: Advice = {
-		text: `${text}${isFewer ? `, ${layersText(next.settings.gpuLayers)} on the GPU` : ''}${improves || isGood(plan) ? '' : stillWords(next)}`,
+		text: [
+			text,
+			isFewer ? `, ${layersText(next.settings.gpuLayers)} on the GPU` : '',
+			areExpertsMoved ? `, experts of ${layersText(next.settings.cpuExpertLayers)} on the CPU` : '',
+			improves || isGood(plan) ? '' : stillWords(next),
+		].join(''),
 		freesVramBytes: ifMuch(freed.vram, plan.vramBytes),
-		freesRamBytes: plan.ramVerdict === 'fits' ? undefined : ifMuch(freed.ram, plan.ramBytes),
-		moreLayers: ifMore(next.settings.gpuLayers - (best ?? plan).settings.gpuLayers),
+		freesRamBytes: isRamScarce ? ifMuch(freed.ram, plan.ramBytes) : undefined,
+		moreLayers: ifMore(next.settings.gpuLayers - plan.settings.gpuLayers),
 		moreExpertLayers:
-			next.settings.gpuLayers < plan.settings.gpuLayers
-				? undefined
-				: ifMore((best ?? plan).settings.cpuExpertLayers - next.settings.cpuExpertLayers),
+			next.settings.gpuLayers < plan.settings.gpuLayers ? undefined : ifMore(plan.settings.cpuExpertLayers - next.settings.cpuExpertLayers),
 		tokensPerSecond: speed,
 		verdict: improves ? next.verdict : undefined,
 		settings: needs[kind] === 0 ? next.settings : undefined,
 	};
-	const isMoreOnGpu = advice.moreLayers !== undefined || advice.moreExpertLayers !== undefined;
+	const fitted = (best ?? plan).settings;
+	const isMoreOnGpu =
+		next.settings.gpuLayers > fitted.gpuLayers ||
+		(next.settings.gpuLayers >= plan.settings.gpuLayers && next.settings.cpuExpertLayers < fitted.cpuExpertLayers);
 	const isBetter = gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
 	const eases = plan.verdict === 'paging' && advice.freesRamBytes !== undefined && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
 	return improves || (isGood(plan) ? isBetter : eases && !isWorse(next.verdict, plan.verdict)) ? {kind, advice, improves, gain} : undefined;

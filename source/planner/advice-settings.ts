@@ -33,7 +33,9 @@ const withCacheType = (type: CacheType, from: readonly CacheType[]) => (scene: S
 	if (!from.includes(cacheTypeK) || !from.includes(cacheTypeV)) return undefined;
 	// llama.cpp takes a quantized V cache only with flash attention.
 	const change = {cacheTypeK: type, cacheTypeV: type, flashAttention: flashAttention === 'off' ? ('auto' as const) : flashAttention};
-	return changed(scene, 'KV cache', `KV cache ${cacheTypeK} → ${type}`, change);
+	const before = cacheTypeK === cacheTypeV ? cacheTypeK : `${cacheTypeK} and ${cacheTypeV}`;
+	const also = flashAttention === 'off' ? ', flash attention off → auto' : '';
+	return changed(scene, 'KV cache', `KV cache ${before} → ${type}${also}`, change);
 };
 
 const withOtherLayers = (scene: Scene) => {
@@ -60,7 +62,9 @@ const withCpuExperts = async (scene: Scene) => {
 	const next = await fewestExpertsFor(scene, plan.settings, ground.machine);
 	if (!next || (next.settings.cpuExpertLayers === plan.settings.cpuExpertLayers && plan.settings.gpuLayers === facts.layers))
 		return undefined;
-	const text = `all layers on the GPU, experts of ${next.settings.cpuExpertLayers} on the CPU`;
+	const {cpuExpertLayers} = next.settings;
+	const text =
+		cpuExpertLayers === 0 ? 'all layers and experts on the GPU' : `all layers on the GPU, experts of ${cpuExpertLayers} on the CPU`;
 	return compare({...scene, best: plan}, 'experts', text, next);
 };
 

@@ -1,5 +1,6 @@
 import type {CacheType, DryRun, MemorySplit, Settings} from '../engine/types.js';
 import {gpuBlocks, placedBytes} from './placement.js';
+import {isImpossible} from './settings.js';
 import {promptTokensPerSecond, tokensPerSecond} from './speed.js';
 import type {Breakdown, Machine, Memory, ModelWeights, Plan, Speeds, Verdict} from './types.js';
 
@@ -90,7 +91,8 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);
 	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}, fillTokens};
-	const isPaging = onRam.verdict === 'paging';
+	// While the disk is read for every token, bandwidths of memory say nothing.
+	const known = onRam.verdict === 'paging' || isImpossible(settings) ? undefined : speeds;
 	return {
 		settings,
 		exact: dryRun.exact,
@@ -104,9 +106,8 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 		vramLeftBytes: onVram.left,
 		ramLeftBytes: onRam.left,
 		ramMissingBytes: onRam.missing,
-		// While the disk is read for every token, bandwidths of memory say nothing.
-		tokensPerSecond: speeds && !isPaging ? tokensPerSecond(speeds, load) : undefined,
-		promptTokensPerSecond: speeds && !isPaging ? promptTokensPerSecond(speeds, load) : undefined,
+		tokensPerSecond: known && tokensPerSecond(known, load),
+		promptTokensPerSecond: known && promptTokensPerSecond(known, load),
 	};
 };
 

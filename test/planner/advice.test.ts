@@ -165,6 +165,47 @@ describe('what changes nothing is not said', () => {
 	});
 });
 
+test('every effect is against the settings on the screen', async () => {
+	const tooMany = await adviceAt({gpuLayers: 81}, machineOf(12, 64));
+	expect(tooMany.advice.length).toBeGreaterThan(3);
+	for (const {moreLayers, settings, freesVramBytes} of tooMany.advice) {
+		expect(moreLayers).toBeUndefined();
+		if (settings) expect(freesVramBytes).toBeCloseTo(tooMany.plan.vramBytes - tooMany.planAt(settings).vramBytes);
+	}
+
+	const few = await adviceAt({gpuLayers: 10}, machineOf(12, 64));
+	const card = few.advice.find(({text}) => text.startsWith('a GPU with 24 GB'));
+	expect(card?.moreLayers).toBeGreaterThan(30);
+	for (const {moreLayers, settings} of few.advice) if (settings) expect(moreLayers ?? 0).toBe(Math.max(0, settings.gpuLayers - 10));
+});
+
+describe('no larger card than it takes', () => {
+	test('a budget that is all that lacks', async () => {
+		const {texts} = await adviceAt({gpuLayers: 20}, machineOf(48, 64, 12), {speeds: undefined});
+		expect(texts).toContain('without the VRAM budget');
+		const small = {...dense, sizes: {...dense.sizes, blocks: dense.sizes.blocks.map(() => ({bytes: 0.01e9, expertBytes: 0}))}};
+		const more = {weights: small, facts: {...facts, weights: small}, speeds: undefined};
+		expect((await adviceAt({gpuLayers: 2}, machineOf(8, 64, 2), more)).texts.join()).not.toContain('a GPU with');
+	});
+
+	test('the smaller of two that take all', async () => {
+		const half = {...dense, sizes: {...dense.sizes, blocks: dense.sizes.blocks.map(() => ({bytes: 0.12e9, expertBytes: 0}))}};
+		const {texts} = await adviceAt({gpuLayers: 20}, machineOf(8, 64), {weights: half, facts: {...facts, weights: half}});
+		expect(texts.filter(text => text.startsWith('a GPU with'))).toEqual(['a GPU with 16 GB, as fast as this one']);
+	});
+});
+
+test('of a mixed cache both types are named, and the flash attention that comes with it', async () => {
+	const {texts, plan} = await adviceAt({gpuLayers: 5, cacheTypeV: 'q8_0', flashAttention: 'off'}, machineOf(12, 64));
+	expect(plan.tokensPerSecond).toBeUndefined();
+	expect(texts.find(text => text.startsWith('KV cache'))).toBe('KV cache f16 and q8_0 → q4_0, flash attention off → auto');
+});
+
+test('without a GPU the RAM is what a smaller cache frees', async () => {
+	const {advice} = await adviceAt({gpuLayers: 0, contextSize: 65_536}, machineOf(undefined, 32));
+	expect(advice.find(({text}) => text.startsWith('KV cache'))?.freesRamBytes).toBeGreaterThan(1e9);
+});
+
 test('a larger card takes the experts that are on the CPU', async () => {
 	const more = {weights: experts, facts: {...facts, expertLayers: blocks, weights: experts}, canPlaceExperts: true};
 	const {advice} = await adviceAt({gpuLayers: 81, cpuExpertLayers: 75}, machineOf(12, 64), more);
@@ -176,7 +217,7 @@ test('a larger card takes the experts that are on the CPU', async () => {
 test('experts that there is room for already are no gain of a smaller cache', async () => {
 	const more = {weights: experts, facts: {...facts, expertLayers: blocks, weights: experts}, canPlaceExperts: true};
 	const {advice} = await adviceAt({gpuLayers: 81, cpuExpertLayers: 10}, machineOf(80, 64), more);
-	expect(advice.find(({text}) => text.startsWith('all layers on the GPU'))).toMatchObject({moreExpertLayers: 10});
+	expect(advice.find(({text}) => text === 'all layers and experts on the GPU')).toMatchObject({moreExpertLayers: 10});
 	expect(advice.find(({text}) => text.startsWith('KV cache'))?.moreExpertLayers).toBeUndefined();
 });
 
