@@ -106,6 +106,7 @@ export const createPlanner = ({
 		told.add(text);
 	};
 
+	let readBefore: number | undefined;
 	return {
 		async settle(wanted, device) {
 			calibrations = await loads.begin(device);
@@ -118,12 +119,15 @@ export const createPlanner = ({
 		},
 		fits: settings => loads.fits(model, settings),
 		async loaded(settings) {
+			readBefore = readDiskBytes();
 			for (const breach of await loads.loaded(model, settings)) say(breach);
 		},
 		async answered(answer, settings) {
+			const readNow = readDiskBytes();
+			const readBytes = readNow === undefined || readBefore === undefined ? undefined : readNow - readBefore;
 			await loads.answered();
 			// They were loaded, so the engine survives the question; mostly it was asked before.
-			const observation = observationOf(answer, model, settings, cacheOf(await engine.dryRun({path: model.path, settings})));
+			const observation = observationOf(answer, model, settings, cacheOf(await engine.dryRun({path: model.path, settings})), readBytes);
 			if (!observation || !calibrations) return;
 			const keeper = createSpeedKeeper({probe: ports.calibration.probe, onChange: () => {}});
 			await keeper.begin(calibrations);

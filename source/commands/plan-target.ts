@@ -1,5 +1,6 @@
 import type {Size} from '../lib/size.js';
 import type {Readings} from '../monitor/types.js';
+import {usualOverheadMs} from '../planner/bandwidth-probe.js';
 import {machineOf} from '../planner/machine.js';
 import type {Machine, Memory, Speeds} from '../planner/types.js';
 import {UsageError} from './flags.js';
@@ -25,22 +26,19 @@ const described = (name: string, size: Size | undefined, atHand: Memory | undefi
 	throw new UsageError(`--${name} takes a share only of what this machine has; of another one it takes a size, such as 12G.`);
 };
 
-/** As `bandwidth-probe.ts` begins with. */
-const unknownSpeeds: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: undefined, overheadMs: 0.5};
+const unknownSpeeds: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: undefined, overheadMs: usualOverheadMs};
 
 /** Of another card nothing is known but what was given; RAM is taken for as fast as the one at hand where nothing was said. */
 const speedsOf = (known: Speeds | undefined, {gpuBytesPerSecond, ramBytesPerSecond}: PlanOptions, hasOtherCard: boolean): Speeds => {
-	const speeds = known ?? unknownSpeeds;
-	const ownGpu = hasOtherCard ? undefined : speeds.gpuBytesPerSecond;
-	const prompt = speeds.promptPerSecond;
+	// What this CPU has taught says nothing of another one.
+	const cpu = ramBytesPerSecond === undefined && known ? known : {...unknownSpeeds, cpuBytesPerSecond: ramBytesPerSecond};
+	const gpu = hasOtherCard ? undefined : known;
 	return {
-		...speeds,
-		gpuBytesPerSecond: gpuBytesPerSecond ?? ownGpu,
-		cpuBytesPerSecond: ramBytesPerSecond ?? speeds.cpuBytesPerSecond,
-		threadBytesPerSecond: ramBytesPerSecond === undefined ? speeds.threadBytesPerSecond : undefined,
+		...cpu,
+		gpuBytesPerSecond: gpuBytesPerSecond ?? gpu?.gpuBytesPerSecond,
 		promptPerSecond: {
-			gpu: gpuBytesPerSecond === undefined && !hasOtherCard ? prompt?.gpu : undefined,
-			cpu: ramBytesPerSecond === undefined ? prompt?.cpu : undefined,
+			gpu: gpuBytesPerSecond === undefined ? gpu?.promptPerSecond?.gpu : undefined,
+			cpu: cpu.promptPerSecond?.cpu,
 		},
 		modelFactor: undefined,
 		promptFactor: undefined,

@@ -12,12 +12,16 @@ type Options = {
 /** Shorter answers say more of the clock than of the machine. */
 const fewestTokens = 16;
 
-/** What an answer says of the machine. `cache`: what the whole KV cache takes. undefined: too little. */
+/** Weights that are read from the disk first, after a load or for want of RAM, hide how fast a prompt is computed. */
+const mostReadOfWeights = 0.05;
+
+/** What an answer says of the machine. `cache`: what the whole KV cache takes; `readBytes`: what was read from the disk since the load. undefined: too little. */
 export const observationOf = (
 	{prompt, steady, contextUsed, drafting}: Answer,
 	model: ModelFacts,
 	settings: Settings,
 	cache: MemorySplit,
+	readBytes: number | undefined,
 ): Observation | undefined =>
 	// Guesses that came true say nothing of bandwidths.
 	steady.tokensPerSecond === undefined || steady.tokens < fewestTokens || (drafting?.drafted ?? 0) > 0
@@ -30,7 +34,10 @@ export const observationOf = (
 				fillTokens: contextUsed - steady.tokens / 2,
 				tokensPerSecond: steady.tokensPerSecond,
 				promptThreads: prompt.threads,
-				prompt: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
+				prompt:
+					(readBytes ?? 0) > mostReadOfWeights * model.sizeBytes
+						? undefined
+						: {tokens: prompt.tokens, tokensPerSecond: (prompt.tokens / prompt.ms) * 1000},
 			};
 
 /** Learns from every answer how fast the machine is, and notices those that went badly. */
@@ -51,7 +58,7 @@ export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
 			const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});
 			if (distress) void advise(distress, model, settings);
 			const known = await cache;
-			const observation = known && observationOf(answer, model, settings, known);
+			const observation = known && observationOf(answer, model, settings, known, readBytes);
 			if (observation) await observe(observation);
 		},
 	};

@@ -87,7 +87,7 @@ export const readBandwidth = async (threads: number, signal?: AbortSignal): Prom
 };
 
 /** Where the fit to real answers starts: measured on small models with llama.cpp v0.5.0, besides what each layer takes. */
-const usualOverheadMs = 0.15;
+export const usualOverheadMs = 0.15;
 
 /** Q8_0 weights over RAM, bytes that one thread gets through: 18.7 and 25 GB/s on an AMD EPYC (Zen 4). A guess for others, until the first real answer. */
 const usualThreadShare = 0.75;

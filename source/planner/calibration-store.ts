@@ -1,6 +1,7 @@
 import type {Backend, Device} from '../engine/types.js';
 import {isRecord, positive} from '../lib/json-values.js';
 import type {Calibration, Observed} from './calibration.js';
+import {isSoftwareDevice} from './machine.js';
 import type {Speeds} from './types.js';
 
 /** Where calibrations are kept: a file in the data folder. `write` replaces it as a whole or not at all. */
@@ -133,6 +134,7 @@ export const createCalibrationStore = (file: CalibrationFile, key: string) => {
 	};
 
 	return {
+		gpu: isSoftwareDevice(key) ? ('software' as const) : ('card' as const),
 		/** undefined: this machine was not measured yet. */
 		async read(): Promise<Calibration | undefined> {
 			return (await load())[key]?.calibration;

@@ -71,31 +71,42 @@ export const calibrate = (calibration: Calibration, observation: Observation): C
 What is fitted, as logarithms of the factors on where the fit starts. `down` and `up`: how far below and above it may be, one standard deviation.
 A probe beside a busy program finds too little, never too much.
 */
-type Unknown = {readonly down: number; readonly up: number; readonly apply: (speeds: Speeds, factor: number) => Speeds};
+type Unknown = {
+	readonly down: number;
+	readonly up: number;
+	/** What had little part in all answers is hardly what made them slow: it is moved less. The others were probed. */
+	readonly byPart?: true;
+	readonly apply: (speeds: Speeds, factor: number) => Speeds;
+};
 
 const scaled = (value: number | undefined, factor: number): number | undefined => (value === undefined ? undefined : value * factor);
 
-/** `gpuShare`: the largest part that the GPU had in an answer. What it had little part in says little of it: else whatever made that answer slow would be laid to it. */
-const unknownsWith = (gpuShare: number): readonly Unknown[] => [
+const unknowns: readonly Unknown[] = [
 	{down: 0.3, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
 	{down: 0.5, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
-	{
-		down: 1.5 * gpuShare,
-		up: 1.5 * gpuShare,
-		apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)}),
-	},
-	{down: 1, up: 1, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
+	{down: 1.5, up: 1.5, byPart: true, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
+	{down: 1, up: 1, byPart: true, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
 	{down: 0.3, up: 0.1, apply: (speeds, factor) => ({...speeds, threadsExponent: usualThreadsExponent + Math.log(factor)})},
-	{down: 1.4, up: 1.4, apply: (speeds, factor) => ({...speeds, shortHeadCost: (speeds.shortHeadCost ?? usualShortHeadCost) * factor})},
+	{
+		down: 1.4,
+		up: 1.4,
+		byPart: true,
+		apply: (speeds, factor) => ({...speeds, shortHeadCost: (speeds.shortHeadCost ?? usualShortHeadCost) * factor}),
+	},
 ];
 
 /** What is moved together: RAM and threads too, because the slower of them decides and moving the other alone changes nothing. */
-const directionsOf = (unknowns: readonly Unknown[]): ReadonlyArray<readonly number[]> => [
-	...unknowns.flatMap(({down}, index) => (down > 0 ? [[index]] : [])),
-	[0, 1],
-];
+const directions: ReadonlyArray<readonly number[]> = [...unknowns.keys().map(index => [index]), [0, 1]];
 
-const gpuShareOf = ({work: {gpuBytes, cpuBytes}}: Observed): number => gpuBytes / Math.max(1, gpuBytes + cpuBytes);
+/** The largest part of an answer's time that goes with an unknown: 0 to 1. */
+const partOf = ({apply}: Unknown, start: Speeds, observed: readonly Observed[]): number => {
+	const small = 0.01;
+	const parts = observed.map(({work}) => {
+		const [before, after] = [secondsPerToken(start, work), secondsPerToken(apply(start, Math.exp(small)), work)];
+		return before && after ? Math.abs(Math.log(after / before)) / small : 0;
+	});
+	return Math.max(...parts);
+};
 
 /** How well predictions do on the same machine, as a standard deviation of their logarithm: what is further off is rather an outlier. */
 const noise = 0.1;
@@ -106,20 +117,19 @@ const loss = (deviation: number): number => {
 	return size < 2 ? size ** 2 : 4 * size - 4;
 };
 
-/** Where nothing was measured a mid-range card; it is only used to start the fit. */
-const usualGpuBytesPerSecond = 300e9;
+/** Where the fit starts, as nothing was measured: a mid-range card, and Mesa's software device on two cores. */
+const usualGpuBytesPerSecond = {card: 300e9, software: 0.5e9};
 
 /** The most likely speeds: direction by direction downhill in ever smaller steps, some 10,000 evaluations of a small sum. */
 const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
-	const unknowns = unknownsWith(Math.max(...observed.map(gpuShareOf)));
-	const directions = directionsOf(unknowns);
 	const factors = unknowns.map(() => 0);
+	const parts = unknowns.map(unknown => (unknown.byPart ? Math.sqrt(partOf(unknown, start, observed)) : 1));
 	const speedsOf = () => unknowns.reduce((speeds, {apply}, index) => apply(speeds, Math.exp(factors[index] ?? 0)), start);
 	const badness = () => {
 		const speeds = speedsOf();
 		const prior = unknowns.reduce((sum, {down, up}, index) => {
 			const factor = factors[index] ?? 0;
-			return factor === 0 ? sum : sum + (factor / (factor < 0 ? down : up)) ** 2;
+			return factor === 0 ? sum : sum + (factor / ((factor < 0 ? down : up) * (parts[index] ?? 1))) ** 2;
 		}, 0);
 		return observed.reduce((sum, {work, tokensPerSecond}) => {
 			const seconds = secondsPerToken(speeds, work);
@@ -169,9 +179,9 @@ The speeds of this machine by the probe and all real answers; for a model that h
 
 A GPU's bandwidth is known from the first answer on that used it, unless the probe was told.
 */
-export const speedsOf = ({probed, observed}: Calibration, model?: string): Speeds => {
+export const speedsOf = ({probed, observed}: Calibration, model?: string, gpu: keyof typeof usualGpuBytesPerSecond = 'card'): Speeds => {
 	const usedGpu = observed.some(({work}) => work.gpuBytes > 0);
-	const start = usedGpu ? {...probed, gpuBytesPerSecond: probed.gpuBytesPerSecond ?? usualGpuBytesPerSecond} : probed;
+	const start = usedGpu ? {...probed, gpuBytesPerSecond: probed.gpuBytesPerSecond ?? usualGpuBytesPerSecond[gpu]} : probed;
 	const fitted = observed.length === 0 ? start : fitTo(start, observed);
 	const speeds = {...fitted, promptPerSecond: promptPerSecond(fitted, observed)};
 	const own = observed.filter(observation => observation.model === model);

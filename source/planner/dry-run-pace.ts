@@ -1,5 +1,5 @@
 import type {EngineState} from '../engine/engine-state.js';
-import type {Device} from '../engine/types.js';
+import {isSoftwareDevice} from './machine.js';
 
 /** A held-down arrow key repeats 30 times a second: the dry run waits until it rests. */
 const restMs = 120;
@@ -14,9 +14,6 @@ const heldShare = 0.06;
 /** Something that a dry run would take time from. */
 export type Rival = 'nothing' | 'an answer' | 'an answer on all cores';
 
-/** They compute on all cores; Mesa's lavapipe calls itself llvmpipe. */
-const isSoftware = ({names}: Device): boolean => names.some(name => /llvmpipe|swiftshader/i.test(name));
-
 export const isAnswering = ({phase}: Pick<EngineState, 'phase'>): boolean => ['processing', 'writing', 'stopping'].includes(phase.name);
 
 /** `cores` are those of the machine. */
@@ -24,7 +21,7 @@ export const rivalOf = (engine: Pick<EngineState, 'phase' | 'applied' | 'model' 
 	const {applied, model, device} = engine;
 	if (!isAnswering(engine) || !applied || !model || !device) return 'nothing';
 	const {gpuLayers, threads} = applied;
-	if (gpuLayers > 0 && isSoftware(device)) return 'an answer on all cores';
+	if (gpuLayers > 0 && device.names.some(isSoftwareDevice)) return 'an answer on all cores';
 	return gpuLayers >= model.layers || threads < cores ? 'an answer' : 'an answer on all cores';
 };
 

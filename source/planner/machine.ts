@@ -12,6 +12,9 @@ const toMemory = (totalBytes: number, otherBytes: number, budget: Size | undefin
 	budgetBytes: budget && bytesOf(budget, totalBytes),
 });
 
+/** They compute on all cores; Mesa's lavapipe calls itself llvmpipe. */
+export const isSoftwareDevice = (name: string): boolean => /llvmpipe|swiftshader/i.test(name);
+
 /** What there is to plan with, as it was read last. */
 export const machineOf = ({vram, ram, processMemory}: Readings, budgets: Budgets): Machine => {
 	const shares = ram && ramShares(ram, processMemory);

@@ -31,7 +31,8 @@ export const createSpeedKeeper = ({probe, onChange}: Options) => {
 		/** undefined: not known yet. */
 		speeds(model: string): Speeds | undefined {
 			if (!calibration) return undefined;
-			if (latest?.of !== calibration || latest.model !== model) latest = {of: calibration, model, speeds: speedsOf(calibration, model)};
+			if (latest?.of !== calibration || latest.model !== model)
+				latest = {of: calibration, model, speeds: speedsOf(calibration, model, store?.gpu)};
 			return latest.speeds;
 		},
 		/** Resolves when it is kept. */

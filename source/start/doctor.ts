@@ -102,9 +102,10 @@ export const startDoctor = async (options: CliOptions, {guidePath, engineProcess
 			return {versions, cpu: {name: cpu.trim(), threads: cores}, memory, mlockLimitBytes, terminal, folders};
 		},
 		async speeds(device) {
-			const calibration = await calibrationsOf(ports.calibration, device).read();
+			const calibrations = calibrationsOf(ports.calibration, device);
+			const calibration = await calibrations.read();
 			if (!calibration) return undefined;
-			const {cpuBytesPerSecond, gpuBytesPerSecond} = speedsOf(calibration, '');
+			const {cpuBytesPerSecond, gpuBytesPerSecond} = speedsOf(calibration, '', calibrations.gpu);
 			return {ramBytesPerSecond: cpuBytesPerSecond, gpuBytesPerSecond, answers: calibration.observed.length};
 		},
 		modelPath: modelPath ?? guidePath,

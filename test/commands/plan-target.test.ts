@@ -61,13 +61,14 @@ describe('another machine', () => {
 		});
 	});
 
-	test('as described', () => {
+	test('as described, and without what this CPU has taught', () => {
 		const [target] = targets({vram: [size(8)], ram: size(16), gpuBytesPerSecond: 360e9, ramBytesPerSecond: 80e9});
 		expect(target).toMatchObject({
 			machine: {vram: {totalBytes: 8 * gib, budgetBytes: undefined}, ram: {totalBytes: 16 * gib, otherBytes: 0}},
-			speeds: {gpuBytesPerSecond: 360e9, cpuBytesPerSecond: 80e9, threadBytesPerSecond: undefined, overheadMs: 0.3},
+			speeds: {gpuBytesPerSecond: 360e9, cpuBytesPerSecond: 80e9, overheadMs: 0.15},
 			isElsewhere: true,
 		});
+		expect(target?.speeds?.threadBytesPerSecond).toBeUndefined();
 	});
 
 	test('several cards, one after the other', () => {

@@ -13,8 +13,8 @@ const answer: Answer = {
 	contextUsed: 300,
 	forgot: false,
 };
-const learn = (part: Partial<Answer>) =>
-	observationOf({...answer, ...part}, bigModel, {...baseSettings, threads: 8}, {vramBytes: 1, ramBytes: 2});
+const learn = (part: Partial<Answer>, readBytes?: number) =>
+	observationOf({...answer, ...part}, bigModel, {...baseSettings, threads: 8}, {vramBytes: 1, ramBytes: 2}, readBytes);
 
 test('an answer tells of its part that was written with the same threads, and with which', () => {
 	expect(learn({})).toMatchObject({tokensPerSecond: 20, settings: {threads: 8}, promptThreads: 8, fillTokens: 200.5});
@@ -25,6 +25,14 @@ test('an answer tells of its part that was written with the same threads, and wi
 		promptThreads: 8,
 		fillTokens: 220,
 	});
+});
+
+test.each([
+	[undefined, {tokens: 100, tokensPerSecond: 200}],
+	[0.04, {tokens: 100, tokensPerSecond: 200}],
+	[0.06, undefined],
+])('the prompt waited for %f of the weights from the disk', (share, prompt) => {
+	expect(learn({}, share && share * bigModel.sizeBytes)?.prompt).toEqual(prompt);
 });
 
 test.each([

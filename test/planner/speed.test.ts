@@ -197,6 +197,15 @@ describe('calibration', () => {
 		expect(tokensPerSecond(after, all)).toBeGreaterThan((tokensPerSecond(truth, all) ?? 0) / 10);
 	});
 
+	test('on a software device a slow answer is laid to that, and not to the CPU', () => {
+		const settings = {...cpu, gpuLayers: 5};
+		const truth: Speeds = {...probed, gpuBytesPerSecond: 0.3e9};
+		const slow = tokensPerSecond(truth, {settings, weights: model(5e9)}) ?? 0;
+		const after = speedsOf(calibrate(fresh, answer('a', model(5e9), slow, settings)), undefined, 'software');
+		const alone = {settings: cpu, weights: model(5e9)};
+		expect(Math.abs((tokensPerSecond(after, alone) ?? 0) / (tokensPerSecond(truth, alone) ?? 0) - 1)).toBeLessThan(0.25);
+	});
+
 	test('keeps the latest of each, and not what is no speed', () => {
 		const first = calibrate(fresh, answer('a', model(1e9), 10));
 		expect(calibrate(first, answer('a', model(1e9), Number.NaN))).toBe(first);
