@@ -11,7 +11,7 @@ export type Phase =
 	| {readonly name: 'processing'; readonly done: number; readonly total: number}
 	| {readonly name: 'writing'}
 	/** Told to stop, and not there yet. */
-	| {readonly name: 'stopping'}
+	| {readonly name: 'stopping'; readonly isReload: boolean}
 	| {readonly name: 'failed'; readonly failure: Failure};
 
 export type EngineState = {

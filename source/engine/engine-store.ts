@@ -147,10 +147,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 			if (restored) return restored.tokens;
 		}
 
-		return replay(report, signal).catch(error => {
-			if (isAborted(error)) return 0;
-			throw error;
-		});
+		return replay(report, signal);
 	};
 
 	const sameCache = (a: Settings, b: Settings) => a.cacheTypeK === b.cacheTypeK && a.cacheTypeV === b.cacheTypeV;
@@ -196,9 +193,12 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				try {
 					const applied = await rebuild(wanted, step === 'model', signal);
 					const used = await comeBack(applied, signal);
+					// The last batch is evaluated to its end.
+					if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
 					change({contextUsed: used, applied, previous: before, hasAutoThreads: staysAuto(wanted), phase: {name: 'ready'}});
 					return {ok: true};
 				} catch (error) {
+					if (disposed) throw error;
 					const applied = await rebuild(before, step === 'model');
 					change({contextUsed: await comeBack(applied), applied, previous, phase: {name: 'ready'}});
 					return {ok: false, failure: toFailure(error)};
@@ -270,7 +270,8 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 			if (!current) return;
 			current.controller.abort();
 			// A batch, or a file that is being mapped, is not left in the middle.
-			if (stoppable.has(store.get().phase.name)) change({phase: {name: 'stopping'}});
+			const {name} = store.get().phase;
+			if (stoppable.has(name)) change({phase: {name: 'stopping', isReload: name === 'reloading'}});
 		},
 		/** Forgets the conversation, or replaces it. Asked for when its turn has come: the answer before it belongs to it. */
 		setConversation: async (conversation: () => Conversation) =>

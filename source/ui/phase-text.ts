@@ -27,13 +27,14 @@ export const phaseText = (phase: Phase, approximately: string, silentFor = 0): P
 		case 'writing':
 			return {text: 'writing', tone: 'busy'};
 		case 'stopping':
-			return {text: 'stopping …', tone: 'busy'};
+			return {text: phase.isReload ? 'stopping the reload …' : 'stopping …', tone: 'busy'};
 		case 'processing':
 			return {text: phase.total > 0 ? `processing ${count(phase.done)}/${count(phase.total)}` : 'processing', tone: 'busy'};
 		case 'loading':
 		case 'reloading': {
 			const left = phase.remainingMs !== undefined && phase.remainingMs > 1000 ? ` ${approximately} ${duration(phase.remainingMs)}` : '';
-			const how = phase.progress === undefined ? stepTexts[phase.step] : percent(phase.progress);
+			const done = phase.progress === undefined ? '' : percent(phase.progress);
+			const how = phase.progress !== undefined && phase.step === 'weights' ? done : `${stepTexts[phase.step]} ${done}`.trim();
 			const waited = left === '' && silentFor >= silentMs ? ` for ${duration(silentFor)}` : '';
 			return {text: `${phase.name} ${how}${left}${waited}`, tone: 'busy'};
 		}

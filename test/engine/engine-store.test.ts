@@ -194,6 +194,20 @@ test('a reload can be cancelled, and the settings before are back', async () => 
 	expect(store.get()).toMatchObject({applied: baseSettings, phase: {name: 'ready'}});
 });
 
+test.each([0, 0.5])('it can also be while the conversation is evaluated again, at %d of it', async progress => {
+	const {store, phases} = setUp();
+	await store.load(bigModel, baseSettings, nobody);
+	await talk(store);
+	const {contextUsed} = store.get();
+	store.subscribe(() => {
+		const {phase} = store.get();
+		if (phase.name === 'reloading' && phase.step === 'evaluating' && phase.progress === progress) store.cancel();
+	});
+	expect(await store.apply({...baseSettings, cacheTypeK: 'q8_0'})).toMatchObject({ok: false, failure: {code: 'aborted'}});
+	expect(store.get()).toMatchObject({applied: baseSettings, previous: undefined, phase: {name: 'ready'}, contextUsed});
+	expect(phases.slice(-4)).toEqual(['reloading', 'stopping', 'reloading', 'ready']);
+});
+
 test('one thing at a time: an answer waits for the reload before it', async () => {
 	const {store, calls, hold} = setUp();
 	await store.load(bigModel, baseSettings, nobody);

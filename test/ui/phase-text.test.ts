@@ -18,7 +18,9 @@ test.each<[Phase, string, string]>([
 	[{name: 'loading', ...work, progress: 0.99, remainingMs: 400}, 'loading 99 %', 'busy'],
 	[{name: 'reloading', ...work, step: 'saving'}, 'reloading saving state', 'busy'],
 	[{name: 'reloading', ...work, step: 'restoring'}, 'reloading restoring state', 'busy'],
-	[{name: 'reloading', ...work, step: 'evaluating', progress: 0.5, remainingMs: 3000}, 'reloading 50 % ≈ 3.0 s', 'busy'],
+	[{name: 'reloading', ...work, step: 'evaluating', progress: 0.5, remainingMs: 3000}, 'reloading evaluating again 50 % ≈ 3.0 s', 'busy'],
+	[{name: 'stopping', isReload: false}, 'stopping …', 'busy'],
+	[{name: 'stopping', isReload: true}, 'stopping the reload …', 'busy'],
 	[{name: 'failed', failure}, 'failed', 'bad'],
 ])('%o', (phase, text, tone) => {
 	expect(phaseText(phase, '≈')).toEqual({text, tone});

@@ -32,6 +32,8 @@ export type TunerViewProps = {
 	readonly limits: Limits | undefined;
 	readonly machine: Machine;
 	readonly isBusy: boolean;
+	/** A reload was told to stop, and the settings before come back. */
+	readonly isStopping?: boolean;
 	/** Why the native hooks are off; undefined: they work. */
 	readonly hooksOff?: string | undefined;
 	/** An empty text is no budget. */
@@ -61,8 +63,23 @@ const hintFor = ({width, isFocused, hooksOff}: Pick<TunerViewProps, 'width' | 'i
 };
 
 export const TunerView = (props: TunerViewProps) => {
-	const {width, height, isCompact, isFocused, mode, selected, applied, hasAutoThreads, plan, limits, machine, isBusy, hooksOff, onBudget} =
-		props;
+	const {
+		width,
+		height,
+		isCompact,
+		isFocused,
+		mode,
+		selected,
+		applied,
+		hasAutoThreads,
+		plan,
+		limits,
+		machine,
+		isBusy,
+		isStopping,
+		hooksOff,
+		onBudget,
+	} = props;
 	const theme = useTheme();
 	const frame = (children: ReactNode) =>
 		isCompact ? (
@@ -118,6 +135,7 @@ export const TunerView = (props: TunerViewProps) => {
 					machine={machine}
 					isAsking={mode === 'asking'}
 					isReloading={isBusy}
+					isStopping={isStopping}
 					width={width - (isCompact ? 2 : 4)}
 				/>
 			)}
@@ -135,6 +153,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 	const hooksOff = useStore(engine, ({device}) => device?.hooksOff);
 	const hasAutoThreads = useStore(engine, state => state.hasAutoThreads);
 	const isBusy = useStore(engine, state => state.phase.name === 'loading' || state.phase.name === 'reloading');
+	const isStopping = useStore(engine, ({phase}) => phase.name === 'stopping' && phase.isReload);
 	const state = useStore(plan, snapshot => snapshot);
 	const readings = useStore(monitor, snapshot => snapshot);
 	return (
@@ -146,6 +165,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 			limits={plan.limits()}
 			machine={machineOf(readings, state.budgets)}
 			isBusy={isBusy}
+			isStopping={isStopping}
 			hooksOff={hooksOff}
 			onBudget={size => {
 				plan.setVramBudget(size);

@@ -16,6 +16,8 @@ type TunerStatusProps = {
 	readonly isAsking: boolean;
 	/** Another change is being made. */
 	readonly isReloading: boolean;
+	/** It was told to stop. */
+	readonly isStopping?: boolean | undefined;
 	/** Cells of the line. */
 	readonly width: number;
 };
@@ -34,7 +36,17 @@ export const fitTexts = (things: ReadonlyArray<readonly string[]>, room: number)
 };
 
 /** What the settings come to, and what Enter will do. */
-export const TunerStatus = ({plan: state, settings, applied, limits, machine, isAsking, isReloading, width}: TunerStatusProps) => {
+export const TunerStatus = ({
+	plan: state,
+	settings,
+	applied,
+	limits,
+	machine,
+	isAsking,
+	isReloading,
+	isStopping,
+	width,
+}: TunerStatusProps) => {
 	const theme = useTheme();
 	const {dot, approximately} = theme.glyphs;
 	if (isAsking) {
@@ -56,7 +68,13 @@ export const TunerStatus = ({plan: state, settings, applied, limits, machine, is
 	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts({settings, limits, ...state});
 	const isQueued = state.pending !== undefined && state.queued === state.pending;
 	const what = effects[stepBetween(applied, settings)];
-	const [key, effect] = isReloading ? ['Esc', 'stops the reload'] : isQueued ? ['Esc', `takes back: ${what}`] : ['Enter', what];
+	const [key, effect] = isStopping
+		? ['', 'the settings before come back']
+		: isReloading
+			? ['Esc', 'stops the reload']
+			: isQueued
+				? ['Esc', `takes back: ${what}`]
+				: ['Enter', what];
 	const isWorth = isReloading || state.pending !== undefined;
 	const room = width - 2 - (head ? head.length + 2 : 0) - `${key} ${effect}`.length - 2;
 	const spaced = (words: string) => `${head ? gap : ''}${words}`;
