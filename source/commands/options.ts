@@ -1,3 +1,4 @@
+import {resolve} from 'node:path';
 import {cacheTypeNames, type FlashAttention, type GpuChoice, type SplitMode, splitModes, type WantedSettings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
 import type {Budgets} from '../planner/machine.js';
@@ -61,7 +62,7 @@ const draftOptions = (given: GivenFlags): Pick<WantedSettings, 'draftModel' | 'd
 
 	if (draftModel === undefined) return {};
 	const layers = layersOf(given, 'gpu-layers-draft');
-	return {draftModel, draftGpuLayers: layers === 'auto' ? allLayers : layers};
+	return {draftModel: resolve(draftModel), draftGpuLayers: layers === 'auto' ? allLayers : layers};
 };
 
 const mostOf = (name: string, sizes: readonly Size[], most: number): readonly Size[] => {

@@ -14,6 +14,16 @@ const vocabularyOf = async (path: string): Promise<Vocabulary> => {
 	return {model, tokens, bos, eos};
 };
 
+/** @throws EngineError where the draft model cannot guess for the model at `target` */
+export const checkVocabularies = async (target: string, draft: string): Promise<void> => {
+	const difference = vocabularyDifference(await vocabularyOf(target), await vocabularyOf(draft));
+	if (difference === undefined) return;
+	throw new EngineError('unsupported', 'The draft model cannot guess for this model.', {
+		why: `${difference[0]?.toUpperCase()}${difference.slice(1)}.`,
+		advice: 'Use a smaller model of the same family, or --lookup.',
+	});
+};
+
 /** Guesses what a smaller model would write. */
 const guessWith =
 	(draft: LlamaContextSequence): Guess =>
@@ -47,14 +57,7 @@ export const createDraftModel = (placed: Placing) => {
 		async load(llama: Llama, target: string, settings: WantedSettings, signal: AbortSignal | undefined) {
 			const {draftModel: modelPath} = settings;
 			if (modelPath === undefined) return;
-			const difference = vocabularyDifference(await vocabularyOf(target), await vocabularyOf(modelPath));
-			if (difference !== undefined) {
-				throw new EngineError('unsupported', 'The draft model cannot guess for this model.', {
-					why: `${difference[0]?.toUpperCase()}${difference.slice(1)}.`,
-					advice: 'Use a smaller model of the same family, or --lookup.',
-				});
-			}
-
+			await checkVocabularies(target, modelPath);
 			const own = draftSettingsOf(settings);
 			const load = () =>
 				llama.loadModel({

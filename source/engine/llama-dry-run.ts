@@ -3,6 +3,7 @@ import {GgmlType, type GgufFileInfo, GgufInsights, type Llama, readGgufFileInfo}
 import {draftSettingsOf, withoutDrafting} from '../planner/draft-settings.js';
 import {dryRunKey} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
+import {checkVocabularies} from './llama-draft-model.js';
 import type {LlamaLog} from './llama-log.js';
 import {flash, ggmlType} from './llama-words.js';
 import {type Placing, placementKey} from './native-hooks.js';
@@ -33,6 +34,7 @@ const forget = (insights: GgufInsights) => {
 /** Asks llama.cpp what settings would take; answers are kept. */
 export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 	const known = new Map<string, Promise<DryRun>>();
+	const checkedDrafts = new Map<string, Promise<void>>();
 	let last: Promise<unknown> = Promise.resolve();
 	/** The last one first. */
 	let files: readonly Asked[] = [];
@@ -97,10 +99,20 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 		return asked;
 	};
 
+	/** Reading both headers takes up to a second. */
+	const checkDraft = (path: string, draftModel: string): Promise<void> => {
+		const key = `${draftModel} ${path}`;
+		const check = checkedDrafts.get(key) ?? checkVocabularies(path, draftModel);
+		checkedDrafts.set(key, check);
+		check.catch(() => checkedDrafts.delete(key));
+		return check;
+	};
+
 	return {
 		async ask(llama: Llama, path: string, settings: Settings): Promise<DryRun> {
+			if (settings.draftModel === undefined) return ask(llama, path, withoutDrafting(settings));
+			await checkDraft(path, settings.draftModel);
 			const own = ask(llama, path, withoutDrafting(settings));
-			if (settings.draftModel === undefined) return own;
 			const [dryRun, draft] = await Promise.all([own, ask(llama, settings.draftModel, draftSettingsOf(settings))]);
 			return {
 				...dryRun,

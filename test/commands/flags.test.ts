@@ -1,3 +1,4 @@
+import {resolve} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {benchHelpText} from '../../source/commands/bench-help.js';
 import {flags, helpText, readArguments, UsageError} from '../../source/commands/flags.js';
@@ -104,8 +105,8 @@ describe('values', () => {
 		[['--n-cpu-moe', '0'], {wanted: {cpuExpertLayers: 0}}],
 		[['-cmoe'], {wanted: {cpuExpertLayers: 9999}}],
 		[['--lookup'], {wanted: {lookup: true}}],
-		[['-md', 'small.gguf'], {wanted: {draftModel: 'small.gguf', draftGpuLayers: 9999, lookup: undefined}}],
-		[['--model-draft', 'small.gguf', '-ngld', '5'], {wanted: {draftModel: 'small.gguf', draftGpuLayers: 5}}],
+		[['-md', 'small.gguf'], {wanted: {draftModel: resolve('small.gguf'), draftGpuLayers: 9999, lookup: undefined}}],
+		[['--model-draft', 'small.gguf', '-ngld', '5'], {wanted: {draftModel: resolve('small.gguf'), draftGpuLayers: 5}}],
 		[['--draft-model', 'small.gguf', '--gpu-layers-draft', 'auto'], {wanted: {draftGpuLayers: 9999}}],
 		[['-nkvo', '-ot', 'exps=CPU', '-ot', 'blk\\.1\\.=CPU'], {wanted: {kvOffload: false, overrideTensor: 'exps=CPU,blk\\.1\\.=CPU'}}],
 		[['-dev', 'CUDA1,CUDA0', '-sm', 'Layer', '-ts', '3/1'], {wanted: {device: 'CUDA1,CUDA0', splitMode: 'layer', tensorSplit: '3,1'}}],

@@ -87,11 +87,15 @@ test('both guess: what stood there before comes first', async () => {
 
 test.skipIf(smolPath === undefined)('a draft model with another vocabulary is refused, and the model can still be loaded', async () => {
 	const settings = {...wanted, draftModel: smolPath, draftGpuLayers: 0};
-	await expect(engine.loadModel({path: guidePath, settings})).rejects.toMatchObject({
+	const refusal = {
 		code: 'unsupported',
 		message: 'The draft model cannot guess for this model.',
 		why: 'Its vocabulary has 49,152 tokens, and that of the model 2,816.',
-	});
+	};
+	await expect(
+		engine.dryRun({path: guidePath, settings: {...settings, gpuLayers: 0, cpuExpertLayers: 0, contextSize: 512, threads: 1}}),
+	).rejects.toMatchObject(refusal);
+	await expect(engine.loadModel({path: guidePath, settings})).rejects.toMatchObject(refusal);
 	expect((await engine.memory()).ownRamBytes).toBe(0);
 	await engine.loadModel({path: guidePath, settings: wanted});
 });
