@@ -1,5 +1,5 @@
 import type {Settings, WantedSettings} from '../engine/types.js';
-import {type Fit, fitLayers, type PlanFor, ramLimit} from './fit.js';
+import {type Fit, fitGivenLayers, fitLayers, type PlanFor} from './fit.js';
 import {isContextOpen, type LargestContext, largestContext} from './fit-context.js';
 import type {LayerSizes, Machine} from './types.js';
 
@@ -25,12 +25,7 @@ export type SettingsFit = Fit & {
 /** Layers for the wanted context first; then the context, where it was asked for or does not fit, and the layers that a smaller one makes room for. */
 export const fitSettings = async (wishes: Wishes, planFor: PlanFor): Promise<SettingsFit> => {
 	const {areLayersOpen, contextSize, trainedContext, machine} = wishes;
-	const fitAt = async (settings: Settings): Promise<Fit> => {
-		if (areLayersOpen) return fitLayers({...wishes, settings}, planFor);
-		const plan = await planFor(settings);
-		return {plan, bindingLimit: ramLimit(plan)};
-	};
-
+	const fitAt = async (settings: Settings): Promise<Fit> => (areLayersOpen ? fitLayers : fitGivenLayers)({...wishes, settings}, planFor);
 	const wanted = await fitAt(wishes.settings);
 	if (!isContextOpen(contextSize, wanted.plan)) return {...wanted, context: undefined};
 	const context = await largestContext(wanted.plan, trainedContext, machine, planFor);

@@ -98,6 +98,17 @@ export const fitLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> 
 	return fitFewerLayers({...wishes, settings: withoutExperts?.settings ?? whole}, withoutExperts ?? all, planFor);
 };
 
+/** The layers that were given, with the fewest experts on the CPU that it takes; where all of them are too few, with all. */
+export const fitGivenLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> => {
+	const {settings, machine, cpuExpertLayers} = wishes;
+	const plan = await planFor(settings);
+	const isOpen = cpuExpertLayers !== undefined && cpuExpertLayers > 0 && settings.gpuLayers > 0 && !machine.isUnified;
+	if (!isOpen || isFine(plan, machine)) return {plan, bindingLimit: ramLimit(plan)};
+	const withoutExperts = await planFor({...settings, cpuExpertLayers});
+	if (isFine(withoutExperts, machine)) return fitExperts(wishes, plan, withoutExperts, planFor);
+	return {plan: withoutExperts, bindingLimit: ramLimit(withoutExperts)};
+};
+
 const fitFewerLayers = async (wishes: Wishes, all: Plan, planFor: PlanFor): Promise<Fit> => {
 	const {settings, layers, machine} = wishes;
 	const planAt = (gpuLayers: number) => planFor({...settings, gpuLayers});

@@ -75,7 +75,9 @@ export const settle = async (
 			contextSize: plan.settings.contextSize,
 		},
 		layersLimit:
-			areLayersOpen && bindingLimit ? `${bindingText(plan, bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}` : undefined,
+			bindingLimit && (areLayersOpen || bindingLimit.isOfExperts)
+				? `${bindingText(plan, bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}`
+				: undefined,
 		contextLimit: context && `Context: ${contextBindingText(context)}.`,
 		paging: pagingText(plan, machine),
 		idle: idleWishes(wanted, model),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {rowLayers} from '../../source/commands/plan-rows.js';
 import type {Settings} from '../../source/engine/types.js';
-import {fitLayers} from '../../source/planner/fit.js';
+import {fitGivenLayers, fitLayers} from '../../source/planner/fit.js';
 import {isFine} from '../../source/planner/layer-search.js';
 import {planOf} from '../../source/planner/memory.js';
 import {mostCpuExperts, placedBytes} from '../../source/planner/placement.js';
@@ -151,6 +151,11 @@ test('experts: all layers on the GPU with the fewest of them on the CPU, and onl
 					isFine(await planFor({...baseSettings, gpuLayers, cpuExpertLayers}), machine);
 				const fewest = await Promise.all(Array.from({length: most + 1}, (_, count) => isFineAt(layers, count)));
 				const best = fewest.indexOf(true);
+				const half = Math.ceil(layers / 2);
+				const wishes = {settings: {...baseSettings, gpuLayers: half}, layers, cpuExpertLayers: most, sizes, machine};
+				const given = await fitGivenLayers(wishes, planFor);
+				const atHalf = await Promise.all(Array.from({length: most + 1}, (_, count) => isFineAt(half, count)));
+				expect(given.plan.settings).toMatchObject({gpuLayers: half, cpuExpertLayers: atHalf.includes(true) ? atHalf.indexOf(true) : most});
 				if (best >= 0) {
 					expect(plan.settings).toMatchObject({gpuLayers: layers, cpuExpertLayers: best});
 					return;
