@@ -1,7 +1,6 @@
 import type {BindingLimit} from '../planner/fit.js';
-import {isImpossible} from '../planner/settings.js';
 import type {Advice, Breakdown, Memory, Plan} from '../planner/types.js';
-import {type Report, recommendedOf} from './plan-report.js';
+import {type Report, recommendedOf, refusalOf} from './plan-report.js';
 
 /** Scripts get `null` for what is not known: JSON leaves out `undefined`. */
 const orNull = <T>(value: T | undefined): T | null => value ?? null;
@@ -36,7 +35,7 @@ const wholeBytes = ({weights, cache, compute, driver, draft}: Breakdown): Breakd
 	draft: Math.round(draft),
 });
 
-const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}: Plan, recommended: boolean) => ({
+const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}: Plan, isRefused: boolean, recommended: boolean) => ({
 	gpuLayers: settings.gpuLayers,
 	cpuExpertLayers: settings.cpuExpertLayers,
 	contextSize: settings.contextSize,
@@ -48,7 +47,7 @@ const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}
 	breakdown: {vram: wholeBytes(breakdown.vram), ram: wholeBytes(breakdown.ram)},
 	tokensPerSecond: orNull(plan.tokensPerSecond),
 	promptTokensPerSecond: orNull(plan.promptTokensPerSecond),
-	verdict: isImpossible(settings) ? 'does not fit' : verdict,
+	verdict: isRefused ? 'does not fit' : verdict,
 	recommended,
 });
 
@@ -83,7 +82,7 @@ export const planReportToJson = (report: Report) => {
 		model: {path, name, architecture, sizeBytes, layers, expertLayers, trainedContext: orNull(trainedContext)},
 		devices: devicesOf(report),
 		ram: ramOf(report.target.machine.ram),
-		plans: report.plans.map(plan => planToJson(plan, plan === recommendedOf(report))),
+		plans: report.plans.map(plan => planToJson(plan, refusalOf(plan, report) !== undefined, plan === recommendedOf(report))),
 		bindingLimit: bindingToJson(report.bindingLimit),
 		largestContext: orNull(report.largestContext?.plan.settings.contextSize),
 		advice: report.advice.map(adviceToJson),

@@ -1,13 +1,24 @@
 import type {Device, ModelFacts} from '../engine/types.js';
 import type {BindingLimit} from '../planner/fit.js';
 import type {LargestContext} from '../planner/fit-context.js';
+import {cannotLock} from '../planner/mlock.js';
 import {isImpossible} from '../planner/settings.js';
 import type {Advice, Plan} from '../planner/types.js';
 import type {Target} from './plan-target.js';
 
+/** What it is about that is refused, whatever room there is. */
+export type Refusal = 'V cache' | 'mlock';
+
+export const refusalOf = ({settings, breakdown}: Plan, {mlockLimitBytes}: Pick<Report, 'mlockLimitBytes'>): Refusal | undefined => {
+	if (isImpossible(settings)) return 'V cache';
+	return cannotLock(settings, breakdown.ram.weights, mlockLimitBytes) ? 'mlock' : undefined;
+};
+
 /** Nothing is recommended that does not fit or would be refused, and nobody asked where the layers were given. */
-export const recommendedOf = ({chosen, isGiven}: Report): Plan | undefined =>
-	isGiven || chosen.verdict === 'does not fit' || isImpossible(chosen.settings) ? undefined : chosen;
+export const recommendedOf = (report: Report): Plan | undefined => {
+	const {chosen, isGiven} = report;
+	return isGiven || chosen.verdict === 'does not fit' || refusalOf(chosen, report) ? undefined : chosen;
+};
 
 /** What `vramble plan` has found out about one machine. */
 export type Report = {
@@ -25,6 +36,8 @@ export type Report = {
 	readonly bindingLimit: BindingLimit | undefined;
 	/** With the layers of the chosen plan; undefined: not even the smallest context fits. */
 	readonly largestContext: LargestContext | undefined;
+	/** Bytes that may be locked in RAM; undefined: no limit is known. */
+	readonly mlockLimitBytes: number | undefined;
 	readonly advice: readonly Advice[];
 	readonly warnings: readonly string[];
 };

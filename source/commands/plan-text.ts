@@ -3,7 +3,7 @@ import {count, fileSize, memory} from '../lib/format.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
-import {type Report, recommendedOf} from './plan-report.js';
+import {type Report, recommendedOf, refusalOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
 import {
 	bytesWords,
@@ -46,13 +46,12 @@ const draftLines = ({chosen: {settings, breakdown}}: Report): readonly string[] 
 		? []
 		: [`draft model ${basename(settings.draftModel)}: ${memory(breakdown.vram.draft)} of VRAM, ${memory(breakdown.ram.draft)} of RAM`];
 
-/** How much a table says, the most first; `ncmoe` is llama.cpp's short word for experts on the CPU. */
+/** How much a table says, the most first. */
 const details = [
-	{experts: 'experts on CPU', hasContext: true, verdict: verdictWords, gap: 2},
-	{experts: 'ncmoe', hasContext: true, verdict: verdictWords, gap: 2},
-	{experts: 'ncmoe', hasContext: false, verdict: verdictWords, gap: 2},
-	{experts: 'ncmoe', hasContext: false, verdict: shortVerdictWords, gap: 2},
-	{experts: 'ncmoe', hasContext: false, verdict: shortVerdictWords, gap: 1},
+	{hasContext: true, verdict: verdictWords, gap: 2},
+	{hasContext: false, verdict: verdictWords, gap: 2},
+	{hasContext: false, verdict: shortVerdictWords, gap: 2},
+	{hasContext: false, verdict: shortVerdictWords, gap: 1},
 ] as const;
 
 type Cell<Row> = Column & {readonly text: (row: Row) => string};
@@ -72,17 +71,17 @@ const vramCell = (plan: Plan, {target}: Report): string => (target.machine.vram 
 /** pp and tg are what llama-bench calls the evaluation of a prompt and the generation of text. */
 const layersTable = (report: Report, width: number): readonly string[] => {
 	const {plans} = report;
-	const hasExperts = plans.some(({settings}) => settings.cpuExpertLayers > 0);
-	const tables = details.map(({experts, hasContext, verdict, gap}) => {
+	const hasExperts = report.model.expertLayers > 0;
+	const tables = details.map(({hasContext, verdict, gap}) => {
 		const cells: ReadonlyArray<Cell<Plan>> = [
 			right('layers', plan => `${plan === recommendedOf(report) ? '▸' : ''}${String(plan.settings.gpuLayers).padStart(6)}`),
-			...(hasExperts ? [right(experts, ({settings}: Plan) => String(settings.cpuExpertLayers))] : []),
+			...(hasExperts ? [right('ncmoe', ({settings}: Plan) => String(settings.cpuExpertLayers))] : []),
 			right('VRAM', plan => vramCell(plan, report)),
 			right('RAM', plan => bytesWords(plan.ramBytes, plan)),
 			...(hasContext ? [right('context', ({settings}: Plan) => count(settings.contextSize))] : []),
 			right('pp t/s', plan => speedWords(plan.promptTokensPerSecond)),
 			right('tg t/s', plan => speedWords(plan.tokensPerSecond)),
-			left('verdict', verdict),
+			left('verdict', plan => verdict(plan, refusalOf(plan, report))),
 		];
 		return tableOf(cells, plans, gap);
 	});
@@ -90,18 +89,18 @@ const layersTable = (report: Report, width: number): readonly string[] => {
 };
 
 const cardsTable = (reports: readonly Report[], width: number): readonly string[] => {
-	const hasExperts = reports.some(({chosen}) => chosen.settings.cpuExpertLayers > 0);
-	const tables = details.map(({experts, hasContext, verdict, gap}) => {
+	const hasExperts = reports.some(({model}) => model.expertLayers > 0);
+	const tables = details.map(({hasContext, verdict, gap}) => {
 		const cells: ReadonlyArray<Cell<Report>> = [
 			right('card', ({target}) => memory(target.machine.vram?.totalBytes)),
 			right('layers', ({chosen}) => String(chosen.settings.gpuLayers)),
-			...(hasExperts ? [right(experts, ({chosen}: Report) => String(chosen.settings.cpuExpertLayers))] : []),
+			...(hasExperts ? [right('ncmoe', ({chosen}: Report) => String(chosen.settings.cpuExpertLayers))] : []),
 			right('VRAM', report => vramCell(report.chosen, report)),
 			...(gap > 1 ? [right('RAM', ({chosen}: Report) => bytesWords(chosen.ramBytes, chosen))] : []),
 			...(hasContext ? [right('max context', ({largestContext}: Report) => largestContextWords(largestContext))] : []),
 			right('pp t/s', ({chosen}) => speedWords(chosen.promptTokensPerSecond)),
 			right('tg t/s', ({chosen}) => speedWords(chosen.tokensPerSecond)),
-			left('verdict', ({chosen}) => verdict(chosen)),
+			left('verdict', report => verdict(report.chosen, refusalOf(report.chosen, report))),
 		];
 		return tableOf(cells, reports, gap);
 	});

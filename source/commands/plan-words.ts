@@ -2,9 +2,8 @@ import type {Settings} from '../engine/types.js';
 import {count, memory, rate} from '../lib/format.js';
 import type {LargestContext} from '../planner/fit-context.js';
 import {contextBindingText, layersText} from '../planner/plan-words.js';
-import {isImpossible} from '../planner/settings.js';
 import type {Memory, Plan, Verdict} from '../planner/types.js';
-import type {Report} from './plan-report.js';
+import type {Refusal, Report} from './plan-report.js';
 
 export const noGpu = 'There is no GPU that llama.cpp can use here: all layers stay on the CPU.';
 
@@ -23,17 +22,17 @@ const sideOf = ({verdict, vramVerdict, ramVerdict}: Plan): string => {
 };
 
 /** The verdict, and on which side where something is short: "does not fit (VRAM)"; "does not fit, pages": VRAM is too small, and weights do not stay in RAM. */
-export const verdictWords = (plan: Plan): string => {
+export const verdictWords = (plan: Plan, refusal: Refusal | undefined): string => {
 	const {verdict, ramVerdict} = plan;
-	if (isImpossible(plan.settings)) return 'refused (V cache)';
+	if (refusal) return `refused (${refusal})`;
 	if (verdict === 'fits') return verdicts.fits;
 	if (verdict === 'does not fit' && ramVerdict === 'paging') return `${verdicts[verdict]}, pages`;
 	return `${verdicts[verdict]} (${sideOf(plan)})`;
 };
 
 /** The same for narrow tables. */
-export const shortVerdictWords = (plan: Plan): string =>
-	verdictWords(plan)
+export const shortVerdictWords = (plan: Plan, refusal: Refusal | undefined): string =>
+	verdictWords(plan, refusal)
 		.replace(/^does not fit \((.*)\)$/, 'no: $1')
 		.replace('does not fit', 'no')
 		.replace('will page', 'pages')

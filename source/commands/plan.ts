@@ -19,7 +19,7 @@ import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
 import {elsewhere, takesAll} from './plan-dry-run.js';
 import {planReportToJson} from './plan-json.js';
-import type {Report} from './plan-report.js';
+import {type Report, refusalOf} from './plan-report.js';
 import {rowLayers} from './plan-rows.js';
 import {type Target, targetsOf} from './plan-target.js';
 import {planText} from './plan-text.js';
@@ -112,6 +112,7 @@ const reportOn = async (
 	const openExperts = scene.cpuExpertLayers === 'auto' ? mostCpuExperts : 0;
 	const driverBytes = hasOtherCard ? 0 : scene.driverBytes;
 	const planFor: PlanFor = async tried => planOf({settings: tried, dryRun: await ask(tried), weights, machine, speeds, driverBytes});
+	const mlockLimitBytes = target.isElsewhere ? undefined : scene.mlockLimitBytes;
 	const {layers} = model.facts;
 	const most = machine.vram ? layers : 0;
 	const wishes = {
@@ -138,7 +139,8 @@ const reportOn = async (
 		advice: withAdvice
 			? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask, canPlaceExperts: mostCpuExperts > 0})
 			: [],
-		warnings: warningsAbout(chosen, scene, model.facts, target.isElsewhere ? undefined : scene.mlockLimitBytes),
+		mlockLimitBytes,
+		warnings: warningsAbout(chosen, scene, model.facts, mlockLimitBytes),
 	};
 };
 
@@ -158,10 +160,11 @@ const mailWidth = 80;
 /** What a text says of itself stands on stderr where something else reads the output. */
 const warn = (report: Report, isCommand: boolean, {stderr}: PlanOutside) => {
 	const {chosen, target, warnings} = report;
+	const verdict = verdictWords(chosen, refusalOf(chosen, report));
 	const doubts = [
 		...warnings,
 		...(isCommand && !target.machine.vram ? [noGpu] : []),
-		...(isCommand && verdictWords(chosen) !== 'fits' ? [`These settings: ${verdictWords(chosen)}.`] : []),
+		...(isCommand && verdict !== 'fits' ? [`These settings: ${verdict}.`] : []),
 	];
 	for (const doubt of doubts) stderr.write(`vramble: ${doubt}\n`);
 };

@@ -2,13 +2,17 @@ import {EngineError} from '../engine/engine-errors.js';
 import type {Settings} from '../engine/types.js';
 import {memory} from '../lib/format.js';
 
+/** llama.cpp only warns in its log, and goes on without. `limitBytes` undefined: no limit is known. */
+export const cannotLock = ({mlock}: Pick<Settings, 'mlock'>, ramWeightsBytes: number, limitBytes: number | undefined): boolean =>
+	mlock && limitBytes !== undefined && ramWeightsBytes > limitBytes;
+
 /**
-Says no to `mlock` where the system would: llama.cpp only warns in its log and goes on without.
+Says no to `mlock` where the system would.
 
 @throws EngineError
 */
 export const checkMlock = ({mlock}: Pick<Settings, 'mlock'>, ramWeightsBytes: number, limitBytes: number | undefined): void => {
-	if (!mlock || limitBytes === undefined || ramWeightsBytes <= limitBytes) return;
+	if (limitBytes === undefined || !cannotLock({mlock}, ramWeightsBytes, limitBytes)) return;
 	throw new EngineError('unsupported', `The weights cannot be locked in RAM: they take ${memory(ramWeightsBytes)} of it.`, {
 		why: `This user may lock ${memory(limitBytes)} (ulimit -l).`,
 		advice: 'Raise the limit, or leave out mlock.',

@@ -197,6 +197,14 @@ describe('as text', () => {
 		);
 	});
 
+	test('weights that may not be locked are refused, row by row', async () => {
+		const {lines} = await json(['--mlock'], {mlockLimitBytes: 20 * gib});
+		const verdicts = lines[0].plans.map(({ramBytes, verdict}: {ramBytes: number; verdict: string}) => [ramBytes > 20 * gib, verdict]);
+		expect(verdicts).toContainEqual([true, 'does not fit']);
+		expect(verdicts).not.toContainEqual([true, 'fits']);
+		expect((await run(['--mlock'], {mlockLimitBytes: 20 * gib})).stdout).toContain('  refused (mlock)\n');
+	});
+
 	test('a quantized V cache without flash attention is refused', async () => {
 		const argv = ['-ctv', 'q8_0', '-fa', 'off'];
 		const {stdout} = await run(argv);
