@@ -1,3 +1,4 @@
+import {EngineError} from '../engine/engine-errors.js';
 import type {DryRun, Settings} from '../engine/types.js';
 import type {GgufTensor} from '../models/gguf-header.js';
 import {estimatedDryRun} from '../planner/memory.js';
@@ -44,6 +45,19 @@ export const elsewhere =
 				(settings.draftGpuLayers === 0 ? dryRun.draft : {vramBytes: dryRun.draft.vramBytes + dryRun.draft.ramBytes, ramBytes: 0}),
 		};
 		return estimatedDryRun(settings, weights, {settings: base, dryRun: known});
+	};
+
+/** Where the device gives no buffer for the KV cache, as if it gave one: what is without any layer there, and the sizes of tensors. */
+export const orTooLarge =
+	(ask: AskDryRun, weights: ModelWeights): AskDryRun =>
+	async settings => {
+		try {
+			return await ask(settings);
+		} catch (error) {
+			if (!(error instanceof EngineError) || error.code !== 'out-of-memory' || settings.gpuLayers === 0) throw error;
+			const base = {...settings, gpuLayers: 0, cpuExpertLayers: 0};
+			return {...estimatedDryRun(settings, weights, {settings: base, dryRun: await ask(base)}), isCacheTooLarge: true};
+		}
 	};
 
 /** A device that leaves more than that behind has tensors that it cannot take: software Vulkan, and old cards, have a limit for a single one. */

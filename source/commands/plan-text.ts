@@ -126,11 +126,15 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 	const {gpuLayers, contextSize} = chosen.settings;
 	const hasSpeeds = plans.some(({tokensPerSecond}) => tokensPerSecond !== undefined);
 	const hasPromptSpeeds = plans.some(({promptTokensPerSecond}) => promptTokensPerSecond !== undefined);
-	const isExact = plans.every(({exact}) => exact);
+	const isExact = plans.every(({exact, isCacheTooLarge}) => exact || isCacheTooLarge);
+	const isCacheTooLarge = plans.some(plan => plan.isCacheTooLarge);
 	const isGuessed = !isExact && target.hasOtherCard;
 	return [
 		...(isGuessed ? ['≈ VRAM and RAM: from the sizes of tensors, because there is no such card here to ask llama.cpp about.'] : []),
 		...(!isExact && !isGuessed ? ['≈ VRAM and RAM: llama.cpp could not simulate this, a rough formula answered.'] : []),
+		...(isCacheTooLarge
+			? ['≈ VRAM and RAM: from the sizes of tensors, because the driver of the GPU gives no buffer for such a KV cache.']
+			: []),
 		...warnings,
 		...(hasSpeeds ? [`≈ tok/s: with ${count(Math.min(usualFillTokens, contextSize))} tokens in the context.`] : []),
 		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),

@@ -17,7 +17,7 @@ import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
 import {UsageError} from './flags.js';
 import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
-import {elsewhere, takesAll} from './plan-dry-run.js';
+import {elsewhere, orTooLarge, takesAll} from './plan-dry-run.js';
 import {planReportToJson} from './plan-json.js';
 import {type Report, refusalOf} from './plan-report.js';
 import {rowLayers} from './plan-rows.js';
@@ -111,7 +111,13 @@ const reportOn = async (
 	const {ask, mostCpuExperts} = await askFor(scene, target);
 	const openExperts = scene.cpuExpertLayers === 'auto' ? mostCpuExperts : 0;
 	const driverBytes = hasOtherCard ? 0 : scene.driverBytes;
-	const planFor: PlanFor = async tried => planOf({settings: tried, dryRun: await ask(tried), weights, machine, speeds, driverBytes});
+	const planWith =
+		(question: AskDryRun): PlanFor =>
+		async tried =>
+			planOf({settings: tried, dryRun: await question(tried), weights, machine, speeds, driverBytes});
+	const planFor = planWith(ask);
+	const askOrTooLarge = orTooLarge(ask, weights);
+	const planOrTooLarge = planWith(askOrTooLarge);
 	const mlockLimitBytes = target.isElsewhere ? undefined : scene.mlockLimitBytes;
 	const {layers} = model.facts;
 	const most = machine.vram ? layers : 0;
@@ -126,18 +132,27 @@ const reportOn = async (
 		sizes: weights.sizes,
 		machine,
 	};
-	const {plan: chosen, bindingLimit} = await fitSettings(wishes, planFor);
+	const {plan: chosen, bindingLimit} = await fitSettings(wishes, planOrTooLarge);
 	return {
 		model: model.facts,
 		device,
 		target,
-		plans: machine.vram && isRead ? await rowsAround(chosen, scene, openExperts, planFor) : [chosen],
+		plans: machine.vram && isRead ? await rowsAround(chosen, scene, openExperts, planOrTooLarge) : [chosen],
 		chosen,
 		isGiven: gpuLayers !== undefined,
 		bindingLimit,
 		largestContext: isRead ? await largestContext(chosen, trainedContext, machine, planFor) : undefined,
 		advice: withAdvice
-			? await adviceFor({plan: chosen, weights, facts: model.facts, machine, speeds, driverBytes, ask, canPlaceExperts: mostCpuExperts > 0})
+			? await adviceFor({
+					plan: chosen,
+					weights,
+					facts: model.facts,
+					machine,
+					speeds,
+					driverBytes,
+					ask: askOrTooLarge,
+					canPlaceExperts: mostCpuExperts > 0,
+				})
 			: [],
 		mlockLimitBytes,
 		warnings: warningsAbout(chosen, scene, model.facts, mlockLimitBytes),

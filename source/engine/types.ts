@@ -145,6 +145,8 @@ export type DryRun = {
 	readonly compute: MemorySplit | undefined;
 	/** All that the draft model takes, weights and context; undefined: there is none. */
 	readonly draft?: MemorySplit | undefined;
+	/** The device gives no buffer of the size that the KV cache would need: the numbers are guesses. */
+	readonly isCacheTooLarge?: boolean;
 };
 
 /** `settings` is what was really got: a context may come out smaller than asked. */

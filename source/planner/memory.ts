@@ -87,7 +87,8 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 	const ramNeed = isMapped
 		? {pinned: totalOf(ram) - ram.weights + shared, mapped: ram.weights}
 		: {pinned: totalOf(ram) + shared, mapped: 0};
-	const onVram = verdictOn({pinned: totalOf(vram), mapped: 0}, machine.vram, vramMarginBytes);
+	const roomOnVram = verdictOn({pinned: totalOf(vram), mapped: 0}, machine.vram, vramMarginBytes);
+	const onVram = dryRun.isCacheTooLarge ? {...roomOnVram, verdict: 'does not fit' as const} : roomOnVram;
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);
 	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}, fillTokens};
@@ -97,6 +98,7 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 		settings,
 		exact: dryRun.exact,
 		isRough: !dryRun.exact,
+		isCacheTooLarge: dryRun.isCacheTooLarge,
 		vramBytes: totalOf(vram),
 		ramBytes: totalOf(ram),
 		breakdown: {vram, ram},

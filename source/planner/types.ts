@@ -82,6 +82,8 @@ export type Plan = {
 	readonly exact: boolean;
 	/** The engine was asked, and fell back to its rough formula. */
 	readonly isRough: boolean;
+	/** The engine did not survive the question: the device gives no buffer for such a KV cache. */
+	readonly isCacheTooLarge?: boolean | undefined;
 	readonly vramBytes: number;
 	readonly ramBytes: number;
 	readonly breakdown: {readonly vram: Breakdown; readonly ram: Breakdown};

@@ -197,6 +197,21 @@ describe('as text', () => {
 		);
 	});
 
+	test('a KV cache that the driver gives no buffer for: a row like the others, in a table and alone', async () => {
+		const {engine} = createFakeEngine();
+		const dryRun: Engine['dryRun'] = async request => {
+			if (request.settings.gpuLayers > 40) throw new EngineError('out-of-memory', 'The KV cache is too large for the GPU.');
+			return engine.dryRun(request);
+		};
+
+		const {stdout, code} = await run([], {dryRun});
+		expect(code).toBe(0);
+		expect(stdout).toMatch(/^ {5}81 {2}≈ [\d.]+ GiB .* does not fit \(VRAM\)$/m);
+		expect(stdout).toMatch(/^▸ {4}20 {4}[\d.]+ GiB /m);
+		expect(stdout.replaceAll('\n', ' ')).toContain('the driver of the GPU gives no buffer for such a KV cache.');
+		expect((await run(['-ngl', '81', '-c', '8192'], {dryRun})).stdout).toContain('- GPU layers 81 → 20: then it fits');
+	});
+
 	test('weights that may not be locked are refused, row by row', async () => {
 		const {lines} = await json(['--mlock'], {mlockLimitBytes: 20 * gib});
 		const verdicts = lines[0].plans.map(({ramBytes, verdict}: {ramBytes: number; verdict: string}) => [ramBytes > 20 * gib, verdict]);
