@@ -36,14 +36,18 @@ export const oneOf = <T extends string>(given: GivenFlags, name: FlagName, choic
 const size = (name: FlagName, value: string): Size => {
 	const parsed = parseSize(value);
 	if (parsed) return parsed;
-	throw new UsageError(`--${name} takes a size with its unit, such as 11.5G, 11500M or 90%, not "${value}".`);
+	throw new UsageError(`--${name} takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "${value}".`);
 };
 
 /** Separated by commas; none where the flag was not given. */
-export const sizes = (given: GivenFlags, name: FlagName): readonly Size[] =>
-	text(given, name)
-		?.split(',')
-		.map(value => size(name, value.trim())) ?? [];
+export const sizes = (given: GivenFlags, name: FlagName): readonly Size[] => {
+	const value = text(given, name);
+	if (value !== undefined && /^\d+,\d+\s*[^\d,]+$/.test(value)) {
+		throw new UsageError(`--${name} takes a decimal point: ${value.replace(',', '.')}; several sizes have a unit each.`);
+	}
+
+	return value?.split(',').map(part => size(name, part.trim())) ?? [];
+};
 
 const mostGpus = 15; // what llama.cpp takes
 

@@ -96,7 +96,7 @@ const unknownFlag = (given: string): UsageError => {
 		.map(name => ({name, distance: leven(name, typed)}))
 		.sort((a, b) => a.distance - b.distance);
 	const hint =
-		nearest && nearest.distance <= Math.max(2, typed.length / 3) && nearest.distance < typed.length
+		nearest && nearest.distance <= Math.max(2, typed.length / 3) && nearest.distance <= typed.length / 2
 			? ` Did you mean ${dashed(nearest.name)}?`
 			: '';
 	return new UsageError(`Unknown flag ${given}.${hint}`);
@@ -148,6 +148,9 @@ export const readArguments = (argv: readonly string[]): {readonly given: GivenFl
 	return {given, positional};
 };
 
+/** Longer flags stand alone in their line. */
+const textAt = 36;
+
 /** Flags as lines of a help text. */
 export const flagLines = (isListed: (flag: Flag & {readonly names: readonly string[]}) => boolean): string =>
 	(flags as readonly Flag[])
@@ -155,7 +158,7 @@ export const flagLines = (isListed: (flag: Flag & {readonly names: readonly stri
 		.map(({names: [long, ...others], text: explanation, value}) => {
 			const short = others.find(isShort);
 			const left = `${short ? `-${short}, ` : ''}--${long}${value ? ` ${value}` : ''}`;
-			return `    ${left.padEnd(36)}${explanation}`;
+			return left.length < textAt ? `    ${left.padEnd(textAt)}${explanation}` : `    ${left}\n${' '.repeat(4 + textAt)}${explanation}`;
 		})
 		.join('\n');
 

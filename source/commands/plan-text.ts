@@ -124,6 +124,7 @@ const promptNote = ({isElsewhere}: Target): string =>
 
 const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => {
 	const {gpuLayers, contextSize} = chosen.settings;
+	const fill = Math.min(usualFillTokens, contextSize);
 	const hasSpeeds = plans.some(({tokensPerSecond}) => tokensPerSecond !== undefined);
 	const hasPromptSpeeds = plans.some(({promptTokensPerSecond}) => promptTokensPerSecond !== undefined);
 	const isExact = plans.every(({exact, isCacheTooLarge}) => exact || isCacheTooLarge);
@@ -136,7 +137,7 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 			? ['≈ VRAM and RAM: from the sizes of tensors, because the driver of the GPU gives no buffer for such a KV cache.']
 			: []),
 		...warnings,
-		...(hasSpeeds ? [`≈ tok/s: with ${count(Math.min(usualFillTokens, contextSize))} tokens in the context.`] : []),
+		...(hasSpeeds ? [`≈ tok/s: with ${fill === 1 ? '1 token' : `${count(fill)} tokens`} in the context.`] : []),
 		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
 		...(hasSpeeds && !hasPromptSpeeds ? [promptNote(target)] : []),
 	];
@@ -174,13 +175,23 @@ const sideBySide = (reports: readonly Report[], width: number): readonly string[
 	return [...cardsTable(reports, width), '', ...words.flatMap(line => wrapped(line, width))];
 };
 
+/** Where it differs between cards, each says for which. */
+const weightsLines = (reports: readonly Report[]): readonly string[] => {
+	const texts = [...new Set(reports.map(({chosen}) => weightsWords(chosen)))];
+	if (texts.length === 1) return texts;
+	return texts.map(text => {
+		const cards = reports.filter(({chosen}) => weightsWords(chosen) === text).map(({target}) => memory(target.machine.vram?.totalBytes));
+		return `${cards.join(', ')}: ${text}`;
+	});
+};
+
 /** For people; at most `width` cells wide but for names that are longer. */
 export const planText = (reports: readonly Report[], {ascii, width}: {readonly ascii: boolean; readonly width: number}): string => {
 	const [first] = reports;
 	if (!first) return '';
 	const isSingle = reports.length === 1;
 	const machines = isSingle ? machineWords(first) : ['Other machines, side by side'];
-	const head = [modelLine(first), ...machines, settingsLine(first), ...draftLines(first), weightsWords(first.chosen), ''];
+	const head = [modelLine(first), ...machines, settingsLine(first), ...draftLines(first), ...weightsLines(reports), ''];
 	const body = isSingle ? one(first, width) : sideBySide(reports, width);
 	const lines = [...head.flatMap(line => wrapped(line, width)), ...body];
 	const text = `${lines.join('\n')}\n`;

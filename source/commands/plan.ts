@@ -2,6 +2,7 @@ import type {Writable} from 'node:stream';
 import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
 import {isDeviceChoice} from '../engine/gpu-devices.js';
 import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
+import {memory} from '../lib/format.js';
 import type {GgufTensor} from '../models/gguf-header.js';
 import type {RamAndSwap} from '../monitor/ram-and-swap.js';
 import type {ProcessMemory} from '../monitor/types.js';
@@ -196,6 +197,7 @@ const print = (reports: readonly Report[], {json, plan, ascii, wanted, gpu}: Wis
 		const {settings} = chosen;
 		const threads = wanted.threads === 'auto' && target.isElsewhere ? undefined : settings.threads;
 		const command = {path: model.path, settings, threads, gpu};
+		if (plan.printCommand && reports.length > 1) stdout.write(`# ${memory(target.machine.vram?.totalBytes)} of VRAM\n`);
 		stdout.write(`${plan.printCommand ? serverCommand(command) : JSON.stringify(planReportToJson(report))}\n`);
 		warn(report, plan.printCommand, outside);
 	}

@@ -14,7 +14,7 @@ export const isDeviceChoice = ({device, splitMode, mainGpu, tensorSplit}: Device
 
 const refuse = (message: string, there: readonly GpuDevice[]): never => {
 	const names = there.map(({name, description}) => `${name} (${description})`);
-	throw new EngineError('unsupported', message, {advice: names.length > 0 ? `There are ${names.join(', ')}.` : 'There is none.'});
+	throw new EngineError('unsupported', message, {advice: `There ${names.length > 1 ? 'are' : 'is'} ${names.join(', ') || 'none'}.`});
 };
 
 /**

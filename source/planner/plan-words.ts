@@ -69,7 +69,12 @@ export const layersText = (number: number): string => (number === 1 ? '1 layer' 
 /** Why a fit stopped where it did: "VRAM binds: 12 layers; the 13th needs 0.4 GiB more". */
 export const bindingText = ({settings, vramVerdict, ramVerdict}: Plan, {limit, next, missingBytes, isOfExperts}: BindingLimit): string => {
 	if (limit === 'RAM' && ramVerdict === 'does not fit') return `${limit} binds: ${memory(missingBytes)} more of it would be needed`;
-	if (vramVerdict === 'does not fit') return `${limit} binds: not even ${layersText(settings.gpuLayers)} fit`;
+	if (vramVerdict === 'does not fit') {
+		const least =
+			settings.gpuLayers === 0 ? 'even without layers on the GPU it does not fit' : `not even ${layersText(settings.gpuLayers)} fit`;
+		return `${limit} binds: ${least}`;
+	}
+
 	if (isOfExperts) {
 		const missing = missingBytes > 0 ? `take ${memory(missingBytes)} too much` : 'leave too little free';
 		return `${limit} binds: experts of ${layersText(settings.cpuExpertLayers)} on the CPU; of ${count(next)} they ${missing}`;

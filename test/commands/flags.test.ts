@@ -1,7 +1,7 @@
 import {resolve} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {benchHelpText} from '../../source/commands/bench-help.js';
-import {flags, helpText, readArguments, UsageError} from '../../source/commands/flags.js';
+import {flagLines, flags, helpText, readArguments, UsageError} from '../../source/commands/flags.js';
 import {toOptions} from '../../source/commands/options.js';
 
 /** As the program reads its command line. */
@@ -192,6 +192,7 @@ describe('wrong usage', () => {
 		[['--gpu-layer', '3'], 'Unknown flag --gpu-layer. Did you mean --gpu-layers?'],
 		[['--ctxsize=3'], 'Unknown flag --ctxsize. Did you mean --ctx-size?'],
 		[['-ctz', 'f16'], 'Unknown flag -ctz. Did you mean -ctk?'],
+		[['--foo'], 'Unknown flag --foo.'],
 		[['--jsno'], 'Unknown flag --jsno. Did you mean --json?'],
 		[['--completely-different'], 'Unknown flag --completely-different.'],
 	])('%j', (argv, message) => {
@@ -226,14 +227,15 @@ describe('budgets and other machines', () => {
 	});
 
 	test.each<[readonly string[], string]>([
-		[['--vram', '12'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "12".'],
-		[['--vram', 'much'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "much".'],
-		[['--ram', '0G'], '--ram takes a size with its unit, such as 11.5G, 11500M or 90%, not "0G".'],
-		[['--ram', '110%'], '--ram takes a size with its unit, such as 11.5G, 11500M or 90%, not "110%".'],
-		[['--vram', '-1G'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "-1G".'],
+		[['--vram', '12'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "12".'],
+		[['--vram', '11,5G'], '--vram takes a decimal point: 11.5G; several sizes have a unit each.'],
+		[['--vram', 'much'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "much".'],
+		[['--ram', '0G'], '--ram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "0G".'],
+		[['--ram', '110%'], '--ram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "110%".'],
+		[['--vram', '-1G'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "-1G".'],
 		[['--vram'], '--vram needs a value: SIZE.'],
 		[['x.gguf', '--vram', '8G,12G'], '--vram takes one size, not 2.'],
-		[['plan', '--vram', '8G,'], '--vram takes a size with its unit, such as 11.5G, 11500M or 90%, not "".'],
+		[['plan', '--vram', '8G,'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "".'],
 		[['plan', '--ram', '8G,16G'], '--ram takes one size, not 2.'],
 		[['plan', '--vram', '1G,2G,3G,4G,5G,6G,7G,8G,9G'], '--vram takes at most 8 sizes, not 9.'],
 		[['plan', '--gpu-bandwidth', 'fast'], '--gpu-bandwidth takes a number from 0.1 to 1000000, not "fast".'],
@@ -269,4 +271,11 @@ test.each([
 	[['--no-mmap'], false],
 ])('%j: settings that were kept are used: %s', (argv, usesKept) => {
 	expect(read(...argv).usesKept).toBe(usesKept);
+});
+
+test('in the help every text begins in the same column', () => {
+	const lines = flagLines(() => true).split('\n');
+	expect(lines.length).toBeGreaterThan(40);
+	for (const line of lines) expect(line).toMatch(/^(?: {4}-.{35} \S| {4}-\S.*$| {40}\S)/);
+	expect(lines).toContain('    -ot, --override-tensor PATTERN=CPU,…');
 });

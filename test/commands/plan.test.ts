@@ -189,6 +189,8 @@ describe('as text', () => {
 			'Weights mapped from the file (mmap): nothing is copied, and the system may take back the RAM of what lies on the GPU.',
 		);
 		expect(await why([], {ramGib: 16})).toBe('Weights mapped from the file (mmap): copied, they would not fit into RAM at all.');
+		const cards = (await run(['--vram', '8G,24G'], {ramGib: 32})).stdout.replaceAll('\n', ' ');
+		expect(cards).toMatch(/ 8\.0 GiB: Weights [^:]+: copied, they would .* 24\.0 GiB: Weights [^:]+: nothing is copied/);
 		expect(await why(['--no-mmap'])).toBe(
 			'Weights copied into RAM (--no-mmap): nothing is read from the disk again, but all of them must fit.',
 		);
@@ -421,6 +423,11 @@ describe('a card that is not here', () => {
 });
 
 describe('--print-command', () => {
+	test('of several cards each is named', async () => {
+		const {stdout} = await run(['--print-command', '--vram', '12G,24G']);
+		expect(stdout).toMatch(/^# 12\.0 GiB of VRAM\nllama-server .*\n# 24\.0 GiB of VRAM\nllama-server .*\n$/);
+	});
+
 	test('one line for a shell', async () => {
 		const {code, stdout, stderr} = await run(['--print-command', '-t', '6']);
 		expect({code, stderr}).toEqual({code: 0, stderr: ''});

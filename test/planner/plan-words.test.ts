@@ -24,7 +24,7 @@ describe('what binds', () => {
 	test.each([
 		['the next layer', bindingText(planAt(8), binding), 'VRAM binds: 12 layers; the 13th needs 410 MiB more'],
 		['the margin', bindingText(planAt(8), {...binding, missingBytes: 0}), 'VRAM binds: 12 layers; the 13th would leave too little free'],
-		['even without layers', bindingText(planAt(20, {gpuLayers: 0}), binding), 'VRAM binds: not even 0 layers fit'],
+		['even without layers', bindingText(planAt(20, {gpuLayers: 0}), binding), 'VRAM binds: even without layers on the GPU it does not fit'],
 		[
 			'RAM',
 			bindingText({...planAt(8), ramVerdict: 'does not fit'}, {...binding, limit: 'RAM'}),
