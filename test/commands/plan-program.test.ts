@@ -94,7 +94,11 @@ test('a model that llama.cpp cannot load ends with 1 and says why', async () => 
 	const missing = await runProgram(home, ['plan', 'nowhere.gguf']);
 	expect(missing).toMatchObject({code: 1, stdout: '', stderr: expect.stringMatching(/^vramble: There is no file ".*nowhere\.gguf"/)});
 	const usage = await runProgram(home, ['plan', guidePath, '--vram', '12']);
-	expect(usage).toMatchObject({code: 2, stdout: '', stderr: expect.stringMatching(/^vramble: --vram takes a size above zero with its unit/)});
+	expect(usage).toMatchObject({
+		code: 2,
+		stdout: '',
+		stderr: expect.stringMatching(/^vramble: --vram takes a size above zero with its unit/),
+	});
 });
 
 describe('on a Vulkan device', async () => {
