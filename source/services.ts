@@ -5,6 +5,7 @@ import {describeError, describeFailure} from './engine/engine-errors.js';
 import type {Outcome} from './engine/engine-state.js';
 import {createEngineStore, type EngineStore} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
+import {deviceWarning, forgetsWarning, trainingWarning} from './load-warnings.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
 import {createAdviser} from './planner/adviser.js';
@@ -18,6 +19,7 @@ import {createPlanStore, type PlanStore} from './planner/plan-store.js';
 import {concrete, followThreads, isSameSettings, stepBetween} from './planner/settings.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
 import type {Speeds} from './planner/types.js';
+import {watchWaiting} from './planner/waiting-change.js';
 
 /** The outside world, as arguments. */
 export type Ports = {
@@ -109,6 +111,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		speeds: model => keeper.speeds(model.path),
 		measured: measured.tokensPerSecond,
 		driverBytes: loads.driverBytes,
+		mlockLimitBytes: ports.mlockLimitBytes,
 	});
 
 	const giveAdvice = createAdviser({
@@ -147,7 +150,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const breaches = await loads.loaded(model, applied).catch(() => []);
 		learner.forgetReads();
 		plan.refresh();
-		for (const breach of breaches) chat.note(breach, 'warning');
+		warn(...breaches);
 	};
 
 	const tellOutcome = (outcome: Outcome, what: string) => {
@@ -157,17 +160,8 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		else chat.note(`${describeFailure(failure)} Now: ${what}.`, 'error');
 	};
 
-	const warnAbout = (model: ModelFacts, {contextSize, gpuLayers}: Settings, asked: WantedSettings) => {
-		if (model.trainedContext !== undefined && contextSize > model.trainedContext) {
-			chat.note(
-				`The context of ${contextSize.toLocaleString('en-US')} tokens is larger than the ${model.trainedContext.toLocaleString('en-US')} that the model was trained for: answers may get worse.`,
-				'warning',
-			);
-		}
-
-		if (typeof asked.gpuLayers === 'number' && asked.gpuLayers > 0 && gpuLayers === 0 && engine.get().device?.backend === 'cpu') {
-			chat.note('There is no GPU that llama.cpp can use here: all layers stay on the CPU.', 'warning');
-		}
+	const warn = (...texts: ReadonlyArray<string | undefined>) => {
+		for (const text of texts) if (text !== undefined) chat.note(text, 'warning');
 	};
 
 	const warnAboutExperts = ({expertLayers}: ModelFacts) => {
@@ -189,7 +183,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			const asked = {wanted, kept: options.usesKept ? kept : undefined};
 			const {settings, layersLimit, contextLimit, paging, idle} = await loads.settle(model, asked, device, signal);
 			tried = settings;
-			for (const text of [paging, idle]) if (text !== undefined) chat.note(text, 'warning');
+			warn(paging, idle);
 			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
 			return settings;
 		};
@@ -198,7 +192,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const applied = engine.get().applied;
 		if (outcome.ok) {
 			for (const limit of limits) chat.note(limit);
-			if (applied) warnAbout(model, applied, options.wanted);
+			if (applied) warn(trainingWarning(model, applied), deviceWarning(applied, options.wanted, engine.get().device));
 			warnAboutExperts(model);
 			const {draftingOff} = engine.get();
 			if (draftingOff) chat.note(`Nothing is drafted: ${draftingOff}.`);
@@ -247,17 +241,19 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			await plan.whileAsking(() => loads.check(model, pending, plan.planFor));
 		} catch (error) {
 			chat.note(`${describeError(error)} Now: the settings are as they were.`, 'error');
-			plan.putBack();
 			return;
 		}
 
 		const {name} = engine.get().phase;
-		if (name === 'processing' || name === 'writing') chat.note('The change comes after the answer; Esc in the tuner takes it back.');
-		const outcome = await engine.apply(wanted(), isStillWanted);
+		const waiting = name === 'processing' || name === 'writing' ? watchWaiting(plan, isStillWanted, chat.note) : undefined;
+		const outcome = await engine.apply(wanted(), waiting?.begins ?? isStillWanted);
+		if (waiting?.isTakenBack()) return;
 		const next = engine.get().applied;
 		if (!isLast()) return; // others were asked for instead
 		tellOutcome(outcome, next ? 'the settings before are back' : 'no model is loaded');
-		if (outcome.ok && next && next.contextSize !== applied.contextSize) warnAbout(model, next, next);
+		if (outcome.ok && waiting) chat.note('The change is made.');
+		if (outcome.ok && outcome.forgets && next) warn(forgetsWarning(next));
+		if (outcome.ok && next && next.contextSize !== applied.contextSize) warn(trainingWarning(model, next));
 		if (outcome.ok) await afterLoad();
 		else if (outcome.failure.code === 'out-of-memory') await giveAdvice(noMemory, model, pending);
 	};

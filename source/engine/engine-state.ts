@@ -32,6 +32,7 @@ export type EngineState = {
 	readonly draftingOff?: string | undefined;
 };
 
-export type Outcome = {readonly ok: true} | {readonly ok: false; readonly failure: Failure};
+/** `forgets`: the conversation no longer fits into the context. */
+export type Outcome = {readonly ok: true; readonly forgets?: boolean} | {readonly ok: false; readonly failure: Failure};
 
 export type Conversation = {readonly system: string | undefined; readonly messages: readonly Message[]};

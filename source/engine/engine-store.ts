@@ -196,7 +196,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 					// The last batch is evaluated to its end.
 					if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
 					change({contextUsed: used, applied, previous: before, hasAutoThreads: staysAuto(wanted), phase: {name: 'ready'}});
-					return {ok: true};
+					return {ok: true, ...(contextUsed > 0 && used === 0 && {forgets: true})};
 				} catch (error) {
 					if (disposed) throw error;
 					const applied = await rebuild(before, step === 'model');

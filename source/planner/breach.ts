@@ -45,6 +45,6 @@ export const checkBudgets = ({vramBytes, ramBytes}: Plan, {vram, ram, isUnified}
 		'RAM',
 		ramBytes + (isUnified ? vramBytes : 0),
 		ram?.budgetBytes,
-		'Use more GPU layers, a smaller context or file, or a larger budget.',
+		`Use ${vram ? 'more GPU layers, ' : ''}a smaller context or file, or a larger budget.`,
 	);
 };

@@ -1,6 +1,12 @@
 import type {EngineState} from '../engine/engine-state.js';
 import {isSoftwareDevice} from './machine.js';
 
+/** When the exact answer is there, the settings one step away are asked about, one by one, as long as nothing else is going on. */
+export const idleMs = 600;
+
+/** A dry run that is there within half a second is not worth a word. */
+export const postponedMs = 500;
+
 /** A held-down arrow key repeats 30 times a second: the dry run waits until it rests. */
 const restMs = 120;
 /** Of an answer's time, what dry runs may take. */

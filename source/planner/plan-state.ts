@@ -15,6 +15,8 @@ export type PlanState = {
 	/** What applying them would add to what is taken now, or free (below 0). */
 	readonly added: MemorySplit | undefined;
 	readonly budgets: Budgets;
+	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
+	readonly mlockLimitBytes: number | undefined;
 	/** What keeps the last fit from being better, or why nothing can be fitted; forgotten when settings or budget change. */
 	readonly binding: FitOutcome | undefined;
 	/** The engine is being asked, and the user waits for it. */
@@ -30,6 +32,7 @@ export const noPlan = (budgets: Budgets): PlanState => ({
 	isPostponed: false,
 	added: undefined,
 	budgets,
+	mlockLimitBytes: undefined,
 	binding: undefined,
 	isAsking: false,
 	advice: undefined,

@@ -4,12 +4,22 @@ import type {DryRun, ModelFacts, Settings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
-import {createDryRunPace, isAnswering, rivalOf} from './dry-run-pace.js';
+import {createDryRunPace, idleMs, isAnswering, postponedMs, rivalOf} from './dry-run-pace.js';
 import {fitLayers, layersWithQ8Cache} from './fit.js';
 import {createKnownPlans} from './known-plans.js';
 import {type Budgets, machineOf} from './machine.js';
 import {noPlan, type PlanState} from './plan-state.js';
-import {followThreads, isSameSettings, type Limits, limitsOf, type Move, moveSetting, type SettingName, stepBetween} from './settings.js';
+import {
+	followThreads,
+	isImpossible,
+	isSameSettings,
+	type Limits,
+	limitsOf,
+	type Move,
+	moveSetting,
+	type SettingName,
+	stepBetween,
+} from './settings.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 type Options = {
@@ -26,16 +36,11 @@ type Options = {
 	readonly measured: (model: ModelFacts, settings: Settings) => number | undefined;
 	/** What the driver takes beyond llama.cpp's own numbers, learned from real loads. */
 	readonly driverBytes: () => number;
+	readonly mlockLimitBytes: () => Promise<number | undefined>;
 };
-
-/** When the exact answer is there, the settings one step away are asked about, one by one, as long as nothing else is going on. */
-const idleMs = 600;
 
 /** Tokens of a conversation that has only begun: a question and half of its answer. */
 const leastFillTokens = 200;
-
-/** A dry run that is there within half a second is not worth a word. */
-const postponedMs = 500;
 
 /** The settings that the user has moved but not applied, and what they would take. */
 export const createPlanStore = ({
@@ -48,6 +53,7 @@ export const createPlanStore = ({
 	speeds,
 	measured,
 	driverBytes,
+	mlockLimitBytes,
 }: Options) => {
 	const store = createStore(noPlan(budgets));
 	const change = (part: Partial<PlanState>) =>
@@ -107,7 +113,7 @@ export const createPlanStore = ({
 		clearTimeout(timer);
 		const now = shown();
 		change({isPostponed: false});
-		if (!now) {
+		if (!now || isImpossible(now.settings)) {
 			change({plan: undefined, added: undefined});
 			return;
 		}
@@ -184,6 +190,7 @@ export const createPlanStore = ({
 		}
 	};
 
+	void mlockLimitBytes().then(bytes => change({mlockLimitBytes: bytes}));
 	const unsubscribeMonitor = monitor.subscribe(refresh);
 
 	/** false: there is no device for what was asked, and the tuner says so. */

@@ -117,18 +117,30 @@ type Remarkable = {
 	readonly binding: FitOutcome | undefined;
 	readonly plan: Plan | undefined;
 	readonly isPostponed: boolean;
+	/** Of the conversation, where it does not fit into the context. */
+	readonly forgottenTokens?: number | undefined;
 };
 
 /** Words beside the verdict, the longest first; the last ones are for a line of 60 cells. */
-export const remarkTexts = ({settings, limits, binding, plan, isPostponed}: Remarkable): readonly string[] => {
+export const remarkTexts = ({settings, limits, binding, plan, isPostponed, forgottenTokens}: Remarkable): readonly string[] => {
 	if (binding === 'no GPU') return ['no VRAM: there is no GPU'];
 	if (binding === 'VRAM unknown') return ['the GPU does not say how much VRAM there is', 'VRAM unknown'];
+	if (forgottenTokens !== undefined) {
+		return [
+			`the conversation has ${count(forgottenTokens)} tokens: its beginning will be left out`,
+			`${count(forgottenTokens)} tokens are used`,
+		];
+	}
+
 	if (isPostponed) return ['exact when the answer allows it', 'exact later'];
 	if (plan?.isRough) return ['llama.cpp could not simulate this: a rough formula answers', 'by a rough formula'];
 	if (limits && isBeyondTraining(settings, limits)) return [`trained for ${count(limits.trainedContext)} tokens`];
 	if (!binding) return [];
 	if (binding === 'all fit') return ['all layers fit'];
-	const text = shortBindingText(binding);
+	const isNothing = binding.limit === 'VRAM' && plan?.vramVerdict === 'does not fit';
+	const text = isNothing
+		? `VRAM binds: even ${layersText(plan.settings.gpuLayers)} need ${memory(plan.vramBytes)}`
+		: shortBindingText(binding);
 	const {layersWithQ8Cache: more} = binding;
 	return [...(more > 0 ? [`${text}; ${q8CacheText(more)}`] : []), text, text.replace(/^.*: /, '')];
 };

@@ -156,6 +156,14 @@ test('without a conversation nothing is saved', async () => {
 	expect(calls).toEqual(['freeContext', 'createContext']);
 });
 
+test('a context that is too small for the conversation says so', async () => {
+	const {store} = setUp(verb => (verb === 'restoreState' ? 'failed' : undefined), {replayed: 0});
+	await store.load(bigModel, baseSettings, nobody);
+	await talk(store);
+	expect(await store.apply({...baseSettings, contextSize: 512})).toEqual({ok: true, forgets: true});
+	expect(await store.apply({...baseSettings, contextSize: 8192})).toEqual({ok: true});
+});
+
 test('where the state cannot be restored the conversation is evaluated again', async () => {
 	const {store, calls} = setUp(verb => (verb === 'restoreState' ? 'failed' : undefined));
 	await store.load(bigModel, baseSettings, nobody);

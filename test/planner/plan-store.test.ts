@@ -18,9 +18,9 @@ const readings: Readings = {
 
 const greedy = {temperature: 0, seed: undefined, topK: 40, topP: 0.95, minP: 0.05};
 
-type Options = NonNullable<Parameters<typeof createFakeEngine>[0]> & {readonly speeds?: Speeds};
+type Options = NonNullable<Parameters<typeof createFakeEngine>[0]> & {readonly speeds?: Speeds; readonly mlockLimitBytes?: number};
 
-const setUp = ({speeds, ...options}: Options = {}) => {
+const setUp = ({speeds, mlockLimitBytes, ...options}: Options = {}) => {
 	const fake = createFakeEngine(options);
 	const engine = createEngineStore({
 		engine: fake.engine,
@@ -41,6 +41,7 @@ const setUp = ({speeds, ...options}: Options = {}) => {
 		speeds: () => speeds,
 		measured: (_model, {gpuLayers}) => (gpuLayers === 13 ? 18.4 : undefined),
 		driverBytes: () => 0,
+		mlockLimitBytes: async () => mlockLimitBytes,
 	});
 	const seen: Array<Settings | undefined> = [plan.get().pending];
 	plan.subscribe(() => {
@@ -286,4 +287,19 @@ describe('fit', () => {
 		plan.move('contextSize', 'more');
 		expect(plan.get().binding).toBeUndefined();
 	});
+});
+
+test('nothing is asked about settings that llama.cpp refuses', async () => {
+	const {load, plan} = setUp();
+	await load({cacheTypeV: 'q8_0'});
+	await expect.poll(() => plan.get().plan?.exact).toBe(true);
+	plan.move('flashAttention', 'most');
+	expect(plan.get()).toMatchObject({plan: undefined, added: undefined, pending: {flashAttention: 'off'}});
+	plan.move('flashAttention', 'least');
+	await expect.poll(() => plan.get().plan?.exact).toBe(true);
+});
+
+test('what may be locked is there to be compared with', async () => {
+	const {plan} = setUp({mlockLimitBytes: 8});
+	await expect.poll(() => plan.get().mlockLimitBytes).toBe(8);
 });

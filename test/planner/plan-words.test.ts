@@ -55,6 +55,16 @@ describe('beside the verdict', () => {
 		['no GPU', remarks({binding: 'no GPU'}), ['no VRAM: there is no GPU']],
 		['a GPU that does not tell', remarks({binding: 'VRAM unknown'}), ['the GPU does not say how much VRAM there is', 'VRAM unknown']],
 		['all there is', remarks({binding: 'all fit'}), ['all layers fit']],
+		[
+			'no layers that fit',
+			remarks({binding, plan: planAt(20, {gpuLayers: 0})}),
+			['VRAM binds: even 0 layers need 20.0 GiB', 'even 0 layers need 20.0 GiB'],
+		],
+		[
+			'a context that the conversation does not fit into',
+			remarks({forgottenTokens: 4200}),
+			['the conversation has 4,200 tokens: its beginning will be left out', '4,200 tokens are used'],
+		],
 		['a dry run that waits', remarks({isPostponed: true}), ['exact when the answer allows it', 'exact later']],
 		[
 			'a rough formula',

@@ -37,6 +37,8 @@ type Options = {
 	readonly reply?: (prompt: string) => string;
 	/** Threads that it goes on with after so many tokens of an answer; default: as before. */
 	readonly tried?: (tokens: number) => number | undefined;
+	/** Tokens that a conversation has when it is evaluated again; 0: it does not fit into the context. */
+	readonly replayed?: number;
 	/** How long a measurement takes; default: 1 ms a prompt token, 10 ms a generated one. */
 	readonly measured?: (request: MeasureRequest) => Measured;
 	/** Asked before weights and contexts are made, and after the first word of an answer: an error there is thrown instead. */
@@ -54,6 +56,7 @@ export const createFakeEngine = ({
 	device = gpuDevice,
 	reply = prompt => `You said: ${prompt}`,
 	tried,
+	replayed = 10,
 	measured = ({promptTokens, generatedTokens}) => ({promptMs: promptTokens, generationMs: 10 * generatedTokens}),
 	refuse = () => undefined,
 	memory = () => ({
@@ -143,9 +146,9 @@ export const createFakeEngine = ({
 		},
 		async replay(_request, call: Call<AnswerEvent> = {}) {
 			await pass('replay', call.signal);
-			call.onEvent?.({type: 'processing', done: 5, total: 10});
-			evaluated = 10;
-			return {tokens: 10};
+			if (replayed > 0) call.onEvent?.({type: 'processing', done: replayed / 2, total: replayed});
+			evaluated = replayed;
+			return {tokens: replayed};
 		},
 		async setConversation({system: instruction, messages}) {
 			calls.push('setConversation');

@@ -1,4 +1,4 @@
-import {Text} from 'ink';
+import {Box, Text} from 'ink';
 import {mebibytes, memory} from '../../lib/format.js';
 import {totalOf} from '../../planner/memory.js';
 import type {Breakdown, Memory, Plan} from '../../planner/types.js';
@@ -6,6 +6,8 @@ import {useTheme} from '../theme.js';
 
 type TunerBreakdownProps = {
 	readonly plan: Plan | undefined;
+	/** llama.cpp would not take the settings. */
+	readonly isRefused: boolean;
 	readonly vram: Memory | undefined;
 	readonly ram: Memory | undefined;
 	/** Cells of the line. */
@@ -47,9 +49,16 @@ const Row = ({name, of, others, names, isWide}: RowProps) => {
 };
 
 /** Three lines: what the memory of a plan is for. A model's recurrent state counts as its cache. */
-export const TunerBreakdown = ({plan, vram, ram, width}: TunerBreakdownProps) => {
+export const TunerBreakdown = ({plan, isRefused, vram, ram, width}: TunerBreakdownProps) => {
 	const theme = useTheme();
-	if (!plan) return <Text color={theme.dim}> The engine is being asked.</Text>;
+	if (!plan) {
+		return (
+			<Box height={3} flexShrink={0}>
+				<Text color={theme.dim}>{isRefused ? '  These settings would be refused.' : '  The engine is being asked.'}</Text>
+			</Box>
+		);
+	}
+
 	const kinds = columns.filter(name => name !== 'draft' || plan.settings.draftModel !== undefined);
 	const fits = (names: Columns, {name, column}: typeof wide | typeof narrow) => name + column * names.length <= width;
 	const isWide = fits(kinds, wide);

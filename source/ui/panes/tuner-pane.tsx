@@ -5,7 +5,7 @@ import {count} from '../../lib/format.js';
 import type {Size} from '../../lib/size.js';
 import {machineOf} from '../../planner/machine.js';
 import type {PlanState} from '../../planner/plan-state.js';
-import type {Limits, SettingName} from '../../planner/settings.js';
+import {isImpossible, type Limits, type SettingName} from '../../planner/settings.js';
 import type {Machine} from '../../planner/types.js';
 import type {TunerMode} from '../app-reducer.js';
 import {Pane} from '../components/pane.js';
@@ -34,6 +34,8 @@ export type TunerViewProps = {
 	readonly isBusy: boolean;
 	/** A reload was told to stop, and the settings before come back. */
 	readonly isStopping?: boolean;
+	/** Of the conversation, where it does not fit into the context that is planned. */
+	readonly forgottenTokens?: number | undefined;
 	/** Why the native hooks are off; undefined: they work. */
 	readonly hooksOff?: string | undefined;
 	/** An empty text is no budget. */
@@ -112,7 +114,13 @@ export const TunerView = (props: TunerViewProps) => {
 		<>
 			{mode === 'advice' ? <TunerAdvice advice={plan.advice} width={width - (isCompact ? 2 : 4)} /> : null}
 			{mode === 'breakdown' ? (
-				<TunerBreakdown plan={plan.plan} vram={machine.vram} ram={machine.ram} width={width - (isCompact ? 2 : 4)} />
+				<TunerBreakdown
+					plan={plan.plan}
+					isRefused={isImpossible(settings)}
+					vram={machine.vram}
+					ram={machine.ram}
+					width={width - (isCompact ? 2 : 4)}
+				/>
 			) : null}
 			{mode === 'advice' || mode === 'breakdown' ? null : (
 				<TunerSettings
@@ -136,6 +144,7 @@ export const TunerView = (props: TunerViewProps) => {
 					isAsking={mode === 'asking'}
 					isReloading={isBusy}
 					isStopping={isStopping}
+					forgottenTokens={props.forgottenTokens}
 					width={width - (isCompact ? 2 : 4)}
 				/>
 			)}
@@ -155,6 +164,9 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 	const isBusy = useStore(engine, state => state.phase.name === 'loading' || state.phase.name === 'reloading');
 	const isStopping = useStore(engine, ({phase}) => phase.name === 'stopping' && phase.isReload);
 	const state = useStore(plan, snapshot => snapshot);
+	const forgottenTokens = useStore(engine, ({contextUsed}) =>
+		state.pending && contextUsed >= state.pending.contextSize ? contextUsed : undefined,
+	);
 	const readings = useStore(monitor, snapshot => snapshot);
 	return (
 		<TunerView
@@ -166,6 +178,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 			machine={machineOf(readings, state.budgets)}
 			isBusy={isBusy}
 			isStopping={isStopping}
+			forgottenTokens={forgottenTokens}
 			hooksOff={hooksOff}
 			onBudget={size => {
 				plan.setVramBudget(size);

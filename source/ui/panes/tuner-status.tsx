@@ -2,7 +2,8 @@ import {Box, Text} from 'ink';
 import type {Settings} from '../../engine/types.js';
 import type {PlanState} from '../../planner/plan-state.js';
 import {planText, remarkTexts} from '../../planner/plan-words.js';
-import {isImpossible, type Limits, stepBetween} from '../../planner/settings.js';
+import {refusalTexts} from '../../planner/refusal.js';
+import {type Limits, stepBetween} from '../../planner/settings.js';
 import type {Machine} from '../../planner/types.js';
 import {useTheme} from '../theme.js';
 
@@ -18,6 +19,8 @@ type TunerStatusProps = {
 	readonly isReloading: boolean;
 	/** It was told to stop. */
 	readonly isStopping?: boolean | undefined;
+	/** Of the conversation, where it does not fit into the context that is planned. */
+	readonly forgottenTokens?: number | undefined;
 	/** Cells of the line. */
 	readonly width: number;
 };
@@ -45,6 +48,7 @@ export const TunerStatus = ({
 	isAsking,
 	isReloading,
 	isStopping,
+	forgottenTokens,
 	width,
 }: TunerStatusProps) => {
 	const theme = useTheme();
@@ -57,15 +61,14 @@ export const TunerStatus = ({
 		);
 	}
 
-	const canBe = !isImpossible(settings);
-	const text = state.plan && canBe ? planText(state.plan, machine, approximately) : undefined;
-	const verdict = text?.verdict ?? (canBe ? 'fits' : 'does not fit');
+	const refusals = refusalTexts(settings, state.plan, state.mlockLimitBytes);
+	const text = state.plan && !refusals ? planText(state.plan, machine, approximately) : undefined;
+	const verdict = text?.verdict ?? (refusals ? 'does not fit' : 'fits');
 	const isUnread = text !== undefined && limits !== undefined && limits.gpuLayers > 0 && !machine.vram;
 	const colors = {fits: theme.fits, tight: theme.tight, paging: theme.danger, 'does not fit': theme.danger};
 	const color = isUnread ? theme.dim : colors[verdict];
 	const said = isUnread ? 'VRAM not read yet' : text?.head;
-	const head = canBe ? said : `V ${settings.cacheTypeV} needs flash attention`;
-	const remarks = state.isAsking ? ['asking the engine …'] : remarkTexts({settings, limits, ...state});
+	const remarks = state.isAsking ? ['asking the engine …'] : refusals ? [] : remarkTexts({settings, limits, forgottenTokens, ...state});
 	const isQueued = state.pending !== undefined && state.queued === state.pending;
 	const what = effects[stepBetween(applied, settings)];
 	const [key, effect] = isStopping
@@ -74,7 +77,11 @@ export const TunerStatus = ({
 			? ['Esc', 'stops the reload']
 			: isQueued
 				? ['Esc', `takes back: ${what}`]
-				: ['Enter', what];
+				: refusals
+					? ['Esc', 'puts back']
+					: ['Enter', what];
+	const [refusal] = fitTexts([refusals ?? []], width - `${dot} ${key} ${effect}`.length - 4);
+	const head = refusals ? refusal : said;
 	const isWorth = isReloading || state.pending !== undefined;
 	const room = width - 2 - (head ? head.length + 2 : 0) - `${key} ${effect}`.length - 2;
 	const spaced = (words: string) => `${head ? gap : ''}${words}`;

@@ -69,10 +69,24 @@ test.each<[string, Partial<Settings>, string]>([
 
 test.each<[string, Partial<Settings>, string]>([
 	['more context than trained', {contextSize: 16_384}, 'trained for 8,192 tokens'],
-	['quantized V without flash attention', {cacheTypeV: 'q8_0', flashAttention: 'off'}, '● V q8_0 needs flash attention'],
+	['quantized V without flash attention', {cacheTypeV: 'q8_0', flashAttention: 'off'}, 'V q8_0 needs flash attention'],
 ])('warns: %s', (_what, change, warning) => {
 	for (const width of [80, 120]) expect(statusOf(show({width, ...pending(change)}))).toContain(warning);
 	expect(show({width: 60, height: 4, isCompact: true, ...pending(change)})).toContain(warning);
+});
+
+test('what would be refused has no figures, and is not offered', () => {
+	const impossible = pending({cacheTypeV: 'q8_0', flashAttention: 'off'});
+	expect(statusOf(show({width: 120, ...impossible}))).toMatch(/^│ {3}● refused: V q8_0 needs flash attention +Esc puts back │$/);
+	expect(show({width: 120, mode: 'breakdown', ...impossible})).toContain('These settings would be refused.');
+	const {plan} = pending({mlock: true});
+	const {breakdown} = fitting;
+	const inRam = {...fitting, breakdown: {...breakdown, ram: {...breakdown.ram, weights: 3 * gib}}};
+	const locked = {plan: {...plan, plan: inRam, mlockLimitBytes: mib}};
+	expect(statusOf(show({width: 120, ...locked}))).toMatch(
+		/● refused: mlock needs [\d.]+ GiB, 1\.0 MiB may be locked \(ulimit -l\) +Esc puts back │$/,
+	);
+	expect(show({width: 60, height: 4, isCompact: true, ...locked})).toMatch(/● mlock needs [\d.]+ GiB, ulimit is 1\.0 MiB +Esc puts back/);
 });
 
 test('without a device', () => {
@@ -205,9 +219,10 @@ test('a GPU that has not answered yet has no speed, and nothing fits before its 
 	expect(statusOf(show({plan, machine: {vram: undefined, ram: undefined}}))).toMatch(/● VRAM not read yet {3}tok/);
 });
 
-test('while a change is made or waits, Enter is not offered', () => {
+test('while a change is made or waits, or comes back, Enter is not offered', () => {
 	const moved = pending({gpuLayers: 13}).plan;
 	expect(statusOf(show({isBusy: true, plan: moved}))).toMatch(/Esc stops the reload │$/);
+	expect(statusOf(show({isStopping: true, plan: moved}))).toMatch(/the settings before come back │$/);
 	expect(statusOf(show({plan: {...moved, queued: moved.pending}}))).toMatch(/Esc takes back: full reload │$/);
 });
 
