@@ -5,6 +5,7 @@ import {describeError, describeFailure} from './engine/engine-errors.js';
 import type {Outcome} from './engine/engine-state.js';
 import {createEngineStore, type EngineStore} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
+import type {Size} from './lib/size.js';
 import {deviceWarning, forgetsWarning, trainingWarning} from './load-warnings.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
@@ -75,6 +76,8 @@ export type Services = {
 	readonly open: (path: string) => Promise<void>;
 	/** Applies what is pending in the tuner; on failure the settings before are back, and the chat says why. */
 	readonly apply: () => Promise<void>;
+	/** Sets the budget of VRAM, or of RAM where there is no GPU; the chat says what is beyond it already. */
+	readonly setBudget: (size: Size | undefined) => Promise<void>;
 	/** Puts the last answer into the clipboard; the chat says so. */
 	readonly copyAnswer: () => void;
 	readonly dispose: () => Promise<void>;
@@ -270,6 +273,11 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		load,
 		open,
 		apply,
+		async setBudget(size) {
+			plan.setBudget(size);
+			const {model, applied} = engine.get();
+			if (model && applied) warn(...(await loads.breaches(model, applied).catch(() => [])));
+		},
 		copyAnswer() {
 			const answer = chat.get().messages.findLast(({role}) => role === 'assistant');
 			if (!answer || answer.text === '') {

@@ -32,6 +32,13 @@ export const parseSize = (text: string): Size | undefined => {
 	return bytes > 0 && Number.isSafeInteger(bytes) ? {bytes} : undefined;
 };
 
+/** What is wrong with a size that `parseSize` does not take; undefined: it is none. */
+export const sizeProblem = (text: string): string | undefined => {
+	const value = Number.parseFloat(text);
+	if (value <= 0) return 'more than 0';
+	return value > 100 && text.trim().endsWith('%') ? 'at most 100%' : undefined;
+};
+
 /** As it would be typed; `parseSize` reads it back. */
 export const sizeText = (size: Size): string => {
 	if ('ratio' in size) return `${Number((size.ratio * 100).toFixed(3))}%`;

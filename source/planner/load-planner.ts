@@ -48,8 +48,19 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 		return calibrations;
 	};
 
+	/** What is taken beyond the budgets, in words. */
+	const breaches = async ({path}: ModelFacts, settings: Settings): Promise<readonly string[]> => {
+		const machine = await readMachine();
+		if (machine.vram?.budgetBytes === undefined && machine.ram?.budgetBytes === undefined) return [];
+		const memory = await engine.memory();
+		// They were loaded, so the engine survives the question.
+		const spare = mappedAlongBytes(memory, settings, await engine.dryRun({path, settings}));
+		return breachesOf(driver.counted({...memory, ownRamBytes: memory.ownRamBytes - spare}), machine);
+	};
+
 	return {
 		begin,
+		breaches,
 		dryRun,
 		/** Read anew: what a gauge read last may be of before the load, or nothing yet. */
 		readMachine,
@@ -102,14 +113,9 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 			await capVram(machine);
 		},
 		/** After a load, or a change. Resolves with what is taken beyond the budgets, in words. */
-		async loaded({path}: ModelFacts, settings: Settings): Promise<readonly string[]> {
-			const memory = await engine.memory();
-			await driver.loaded(memory);
-			const machine = await readMachine();
-			if (machine.vram?.budgetBytes === undefined && machine.ram?.budgetBytes === undefined) return [];
-			// They were loaded, so the engine survives the question.
-			const spare = mappedAlongBytes(memory, settings, await engine.dryRun({path, settings}));
-			return breachesOf(driver.counted({...memory, ownRamBytes: memory.ownRamBytes - spare}), machine);
+		async loaded(model: ModelFacts, settings: Settings): Promise<readonly string[]> {
+			await driver.loaded(await engine.memory());
+			return breaches(model, settings);
 		},
 		async answered(): Promise<void> {
 			await driver.answered(await engine.memory());

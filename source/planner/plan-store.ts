@@ -201,7 +201,6 @@ export const createPlanStore = ({
 	};
 
 	return {
-		hasGpu,
 		refresh,
 		whileAsking,
 		/** Shows that these settings are about to be applied, until they were, or others are instead; undefined: that is so already. */
@@ -283,8 +282,10 @@ export const createPlanStore = ({
 			const settings = advice === 'asked' ? undefined : advice?.[index]?.settings;
 			if (settings) setPending(settings);
 		},
-		setVramBudget(vram: Size | undefined) {
-			change({budgets: {...store.get().budgets, vram}, binding: undefined});
+		/** Of the RAM where there is no GPU. */
+		setBudget(size: Size | undefined) {
+			const side = limits()?.gpuLayers ? 'vram' : 'ram';
+			change({budgets: {...store.get().budgets, [side]: size}, binding: undefined});
 			preview();
 		},
 		dispose() {

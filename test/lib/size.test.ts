@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
-import {bytesOf, parseSize, sizeText} from '../../source/lib/size.js';
+import {bytesOf, parseSize, sizeProblem, sizeText} from '../../source/lib/size.js';
 
 const gib = 1024 ** 3;
 
@@ -94,4 +94,15 @@ test.each(['11.5G', '11500M', '12GB', '90%', '0.5%', '4096B', '1T', '512K'])('%s
 test('a share of what there is', () => {
 	expect(bytesOf({ratio: 0.9}, 1001)).toBe(900);
 	expect(bytesOf({bytes: 5}, 1001)).toBe(5);
+});
+
+test.each([
+	['0', 'more than 0'],
+	['0%', 'more than 0'],
+	['-1G', 'more than 0'],
+	['200%', 'at most 100%'],
+	['much', undefined],
+	['12', undefined],
+])('what is wrong with %s', (text, problem) => {
+	expect([parseSize(text), sizeProblem(text)]).toEqual([undefined, problem]);
 });

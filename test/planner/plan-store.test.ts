@@ -261,12 +261,12 @@ describe('fit', () => {
 
 	test('within a budget', async () => {
 		const {plan, pending} = await loaded();
-		plan.setVramBudget({bytes: 4 * gib});
+		plan.setBudget({bytes: 4 * gib});
 		await plan.fit();
 		expect(pending()?.gpuLayers).toBe(7);
 		expect(plan.get().plan?.vramBytes).toBeLessThanOrEqual(4 * gib);
 		expect(plan.get().binding).toBeDefined();
-		plan.setVramBudget(undefined);
+		plan.setBudget(undefined);
 		expect(plan.get().binding).toBeUndefined();
 	});
 

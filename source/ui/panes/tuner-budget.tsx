@@ -1,11 +1,13 @@
 import {Box, Text} from 'ink';
 import {useState} from 'react';
-import {parseSize, type Size, sizeText} from '../../lib/size.js';
+import {parseSize, type Size, sizeProblem, sizeText} from '../../lib/size.js';
 import {LineInput} from '../components/line-input.js';
 import {useTheme} from '../theme.js';
 import {fitTexts} from './tuner-status.js';
 
 type TunerBudgetProps = {
+	/** `RAM` where there is no GPU. */
+	readonly name: 'VRAM' | 'RAM';
 	/** The one in force. */
 	readonly budget: Size | undefined;
 	/** An empty text is no budget. */
@@ -14,15 +16,19 @@ type TunerBudgetProps = {
 	readonly width: number;
 };
 
-const label = 'VRAM budget ';
 const examples = '11.5G, 11500M or 90%';
 
-export const TunerBudget = ({budget, onBudget, width}: TunerBudgetProps) => {
+export const TunerBudget = ({name, budget, onBudget, width}: TunerBudgetProps) => {
 	const theme = useTheme();
+	const label = `${name} budget `;
 	const [text, setText] = useState(budget ? sizeText(budget) : '');
+	const [isTouched, setIsTouched] = useState(false);
 	const [isWrong, setIsWrong] = useState(false);
-	const [wrongText = ''] = fitTexts(
-		[[`not a size, such as ${examples}`, `a size: ${examples}`, examples]],
+	const problem = sizeProblem(text);
+	const wrongTexts = problem ? [problem] : [`not a size, such as ${examples}`, `a size: ${examples}`, examples];
+	const oldTexts = ['typing replaces it, empty is no budget', 'empty: none'];
+	const [remark = ''] = fitTexts(
+		[isWrong ? wrongTexts : text !== '' && !isTouched ? oldTexts : []],
 		width - text.length - label.length - 5,
 	);
 	return (
@@ -33,7 +39,9 @@ export const TunerBudget = ({budget, onBudget, width}: TunerBudgetProps) => {
 				placeholder={`${examples}; empty: none`}
 				onChange={value => {
 					setIsWrong(false);
-					setText(value);
+					setIsTouched(true);
+					// The field begins with its cursor at the end.
+					setText(!isTouched && value.length > text.length && value.startsWith(text) ? value.slice(text.length) : value);
 				}}
 				onSubmit={value => {
 					const size = parseSize(value);
@@ -41,8 +49,8 @@ export const TunerBudget = ({budget, onBudget, width}: TunerBudgetProps) => {
 					else setIsWrong(true);
 				}}
 			/>
-			<Text color={theme.danger} wrap="truncate">
-				{isWrong ? `  ${wrongText}` : ''}
+			<Text color={isWrong ? theme.danger : theme.dim} wrap="truncate">
+				{`  ${remark}`}
 			</Text>
 		</Box>
 	);

@@ -133,7 +133,12 @@ export const TunerView = (props: TunerViewProps) => {
 				/>
 			)}
 			{mode === 'budget' ? (
-				<TunerBudget budget={plan.budgets.vram} onBudget={onBudget} width={width - (isCompact ? 2 : 4)} />
+				<TunerBudget
+					name={limits?.gpuLayers ? 'VRAM' : 'RAM'}
+					budget={limits?.gpuLayers ? plan.budgets.vram : plan.budgets.ram}
+					onBudget={onBudget}
+					width={width - (isCompact ? 2 : 4)}
+				/>
 			) : (
 				<TunerStatus
 					plan={plan}
@@ -157,7 +162,7 @@ type TunerPaneProps = Pick<TunerViewProps, 'width' | 'height' | 'isCompact' | 'i
 };
 
 export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
-	const {engine, plan, monitor} = useServices();
+	const {engine, plan, monitor, setBudget} = useServices();
 	const applied = useStore(engine, state => state.applied);
 	const hooksOff = useStore(engine, ({device}) => device?.hooksOff);
 	const hasAutoThreads = useStore(engine, state => state.hasAutoThreads);
@@ -181,7 +186,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 			forgottenTokens={forgottenTokens}
 			hooksOff={hooksOff}
 			onBudget={size => {
-				plan.setVramBudget(size);
+				void setBudget(size);
 				onBudgetSet();
 			}}
 		/>

@@ -157,7 +157,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		else if (verb === 'recall') plan.recall();
 		else if (verb === 'fit') plan.fit().catch(error => chat.note(describeError(error), 'error'));
 		else if (verb === 'budget') {
-			if (plan.hasGpu()) turn('budget');
+			if (plan.limits()) turn('budget');
 		} else if (verb === 'advice') {
 			turn(now.tuner === 'advice' ? 'settings' : 'advice');
 			if (now.tuner !== 'advice') void plan.advise().catch(() => {});

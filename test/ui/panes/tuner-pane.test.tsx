@@ -253,6 +253,14 @@ test.each([
 	expect([first, second]).toEqual([expect.stringContaining(head), expect.stringContaining(vram)]);
 });
 
+test('a budget that is there is replaced by what is typed', async () => {
+	const plan = {...atRest, budgets: {vram: {bytes: 100 * mib}, ram: undefined}};
+	await using screen = await renderScreen(<TunerView {...base} plan={plan} mode="budget" />, {columns: 80, rows: 6});
+	await screen.waitForText(/VRAM budget 100M +typing replaces it, empty is no budget/);
+	await screen.type('200%', keys.enter);
+	await screen.waitForText(/VRAM budget 200% +at most 100%/);
+});
+
 test('a budget that is no size: what would be one', async () => {
 	await using screen = await renderScreen(<TunerView {...base} mode="budget" />, {columns: 80, rows: 6});
 	await screen.type('12', keys.enter);
