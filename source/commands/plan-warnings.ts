@@ -4,7 +4,7 @@ import {checkMlock} from '../planner/mlock.js';
 import {idleWishes, warningsOf} from '../planner/settings.js';
 import type {Plan} from '../planner/types.js';
 
-const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+export const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 type Wanted = Pick<WantedSettings, 'cpuExpertLayers'>;
 

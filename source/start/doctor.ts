@@ -7,6 +7,7 @@ import envPaths from 'env-paths';
 import {doctor} from '../commands/doctor.js';
 import type {FolderFacts, TerminalFacts} from '../commands/doctor-facts.js';
 import type {CliOptions} from '../commands/options.js';
+import {asSentence} from '../commands/plan-warnings.js';
 import {createStatusLine} from '../commands/status-line.js';
 import {askInProcess, createProcessEngine} from '../engine/process-engine.js';
 import {count} from '../lib/format.js';
@@ -14,7 +15,7 @@ import {isUtf8} from '../lib/locale.js';
 import {createPlanner, createPorts, leave} from '../outside.js';
 import {speedsOf} from '../planner/calibration.js';
 import {calibrationsOf} from '../planner/calibration-store.js';
-import {concrete} from '../planner/settings.js';
+import {concrete, warningsOf} from '../planner/settings.js';
 import {askBracketedPaste} from './ask-terminal.js';
 import {endWhenTold} from './output.js';
 import type {Places} from './places.js';
@@ -125,7 +126,9 @@ export const startDoctor = async (options: CliOptions, {guidePath, engineProcess
 							askCarefully: askInProcess(engineProcess, options.gpu),
 							signal,
 						});
-						const {gpuLayers, contextSize} = concrete(await planner.settle(options.wanted, device), model);
+						const settings = concrete(await planner.settle(options.wanted, device), model);
+						remarks.push(...warningsOf(settings, model).map(asSentence));
+						const {gpuLayers, contextSize} = settings;
 						const text = `${model.name}: ${gpuLayers} of ${model.layers} layers on the GPU, ${count(contextSize)} tokens of context`;
 						return {text, remarks};
 					},

@@ -42,9 +42,10 @@ test('vramble doctor says what works here, and leaves nothing behind', async () 
 });
 
 test('a model that can run, and one that cannot', async () => {
-	const good = await runProgram(home, ['doctor', guidePath, '-c', '1024']);
+	const good = await runProgram(home, ['doctor', guidePath, '-c', '4096']);
 	expect(good).toMatchObject({code: 0, stdout: expect.stringMatching(/^This model can run here, on the CPU\./)});
-	expect(good.stdout).toContain('guide: 0 of 13 layers on the GPU, 1,024 tokens of context');
+	expect(good.stdout).toContain('guide: 0 of 13 layers on the GPU, 4,096 tokens of context');
+	expect(good.stdout).toContain('- The model was trained for 2,048 tokens of context.');
 	const path = join(home.folder, 'bad.gguf');
 	writeFileSync(path, 'hello');
 	const bad = await runProgram(home, ['doctor', path]);
