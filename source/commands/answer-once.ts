@@ -2,7 +2,7 @@ import type {Readable, Writable} from 'node:stream';
 import {setTimeout as delay} from 'node:timers/promises';
 import {switchedOff} from '../engine/drafting-words.js';
 import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
-import type {Answer, Device, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
+import type {Answer, Device, Engine, GpuChoice, Loaded, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
 
 export type AnswerOnceOptions = {
 	readonly prompt: string;
@@ -33,16 +33,26 @@ type Outside = {
 	readonly signal: AbortSignal;
 };
 
-const perSecond = (tokens: number, ms: number): number | null => (tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : null);
+/** More digits are no more true. */
+const rounded = (value: number): number => Math.round(value * 1000) / 1000;
+const roundedOrNull = (value: number | undefined): number | null => (value === undefined ? null : rounded(value));
 
-/** What `--json` prints; scripts rely on it. Milliseconds, tokens per second; `null`: could not be measured. */
-export const toJson = ({text, stopReason, prompt, generation, steady, drafting}: Answer, settings: Settings) => ({
+const perSecond = (tokens: number, ms: number): number | null => (tokens > 0 && ms > 0 ? rounded((tokens / ms) * 1000) : null);
+
+/** What `--json` prints; scripts rely on it. Milliseconds, tokens per second, bytes as llama.cpp tells them after the load; `null`: could not be measured. */
+export const toJson = ({text, stopReason, prompt, generation, steady, drafting}: Answer, {settings, memory}: Loaded) => ({
 	schema: 1,
 	text,
 	stopReason,
-	prompt: {tokens: prompt.tokens, ms: prompt.ms, tokensPerSecond: perSecond(prompt.tokens, prompt.ms)},
-	generation: {...generation, tokensPerSecond: generation.tokensPerSecond ?? null},
+	prompt: {tokens: prompt.tokens, ms: rounded(prompt.ms), tokensPerSecond: perSecond(prompt.tokens, prompt.ms)},
+	generation: {
+		tokens: generation.tokens,
+		ms: rounded(generation.ms),
+		tokensPerSecond: roundedOrNull(generation.tokensPerSecond),
+		firstTokenMs: rounded(generation.firstTokenMs),
+	},
 	...(drafting && {drafting: {...drafting, off: drafting.off ?? null}}),
+	memory: {vramBytes: memory.ownVramBytes, ramBytes: memory.ownRamBytes},
 	settings: {...settings, threads: steady.threads},
 });
 
@@ -74,7 +84,7 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, s
 				if (!options.json) stdout.write(event.text);
 			},
 		});
-		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded.settings))}\n`);
+		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded))}\n`);
 		else if (!written.endsWith('\n')) stdout.write('\n');
 		const off = switchedOff(answer.drafting);
 		if (off) stderr.write(`vramble: ${off}\n`);

@@ -73,6 +73,7 @@ test('--json: one line that scripts rely on', async () => {
 		stopReason: 'end',
 		prompt: {tokens: 7, ms: 70, tokensPerSecond: 100},
 		generation: {tokens: 3, ms: 100, tokensPerSecond: 20, firstTokenMs: 70},
+		memory: {vramBytes: expect.any(Number), ramBytes: expect.any(Number)},
 		settings: baseSettings,
 	});
 });
