@@ -1,7 +1,7 @@
 import {type ChatStore, createChatStore} from './chat/chat-store.js';
 import {createTokenRate, type TokenRate} from './chat/token-rate.js';
 import {switchedOff} from './engine/drafting-words.js';
-import {describeError, describeFailure} from './engine/engine-errors.js';
+import {describeError, describeFailure, lacksMemory} from './engine/engine-errors.js';
 import type {Outcome} from './engine/engine-state.js';
 import {createEngineStore, type EngineStore} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
@@ -205,7 +205,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 
 		const {code} = outcome.failure;
 		const adviseOnFailure = async () => {
-			if (code === 'out-of-memory') await giveAdvice(noMemory, model, concrete(tried, model));
+			if (lacksMemory(code)) await giveAdvice(noMemory, model, concrete(tried, model));
 		};
 		if (!before || !beforeSettings) {
 			tellOutcome(outcome, 'no model is loaded');
@@ -258,7 +258,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		if (outcome.ok && outcome.forgets && next) warn(forgetsWarning(next));
 		if (outcome.ok && next && next.contextSize !== applied.contextSize) warn(trainingWarning(model, next));
 		if (outcome.ok) await afterLoad();
-		else if (outcome.failure.code === 'out-of-memory') await giveAdvice(noMemory, model, pending);
+		else if (lacksMemory(outcome.failure.code)) await giveAdvice(noMemory, model, pending);
 	};
 
 	return {

@@ -11,7 +11,10 @@ const sizeText = (bytes: number): string =>
 const parametersText = (parameters: number): string =>
 	parameters < 1e9 ? `${(parameters / 1e6).toFixed(2)} M` : `${(parameters / 1e9).toFixed(2)} B`;
 
-export const failureText = ({failure}: BenchRow): string => (failure?.code === 'out-of-memory' ? 'out of memory' : 'failed');
+export const failureText = ({failure}: BenchRow): string => {
+	if (failure?.code === 'over-budget') return 'over budget';
+	return failure?.code === 'out-of-memory' ? 'out of memory' : 'failed';
+};
 
 const speedText = (row: BenchRow, plusMinus: string): string => {
 	const speed = tokensPerSecond(row);

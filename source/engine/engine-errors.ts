@@ -1,4 +1,12 @@
-export type EngineErrorCode = 'aborted' | 'no-such-file' | 'bad-model' | 'out-of-memory' | 'unsupported' | 'no-backend' | 'failed';
+export type EngineErrorCode =
+	| 'aborted'
+	| 'no-such-file'
+	| 'bad-model'
+	| 'out-of-memory'
+	| 'over-budget'
+	| 'unsupported'
+	| 'no-backend'
+	| 'failed';
 
 /** Says what happened (`message`), why (`why`), and what to do (`advice`), each a plain sentence or undefined where it is not known. */
 export class EngineError extends Error {
@@ -26,6 +34,8 @@ export const toFailure = (error: unknown): Failure => {
 		error instanceof EngineError ? error : new EngineError('failed', 'The engine has failed.', {why: String(error)});
 	return {code, message, why, advice};
 };
+
+export const lacksMemory = (code: EngineErrorCode): boolean => code === 'out-of-memory' || code === 'over-budget';
 
 export const describeFailure = ({message, why, advice}: Failure): string => [message, why, advice].filter(Boolean).join(' ');
 

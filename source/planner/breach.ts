@@ -35,7 +35,7 @@ Says no to what would not keep a budget.
 export const checkBudgets = ({vramBytes, ramBytes}: Plan, {vram, ram, isUnified}: Machine): void => {
 	const check = (name: string, bytes: number, budgetBytes: number | undefined, advice: string) => {
 		if (budgetBytes === undefined || bytes <= budgetBytes) return;
-		throw new EngineError('out-of-memory', `These settings do not keep the ${name} budget.`, {
+		throw new EngineError('over-budget', `These settings do not keep the ${name} budget.`, {
 			why: `They take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
 			advice,
 		});

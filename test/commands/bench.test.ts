@@ -34,7 +34,7 @@ const start = (
 		engine: {...fake.engine, deaths},
 		async settle(wanted) {
 			const {gpuLayers, contextSize} = wanted;
-			if (gpuLayers === 50) throw new EngineError('out-of-memory', 'Over the budget.');
+			if (gpuLayers === 50) throw new EngineError('over-budget', 'Over the budget.');
 			return {
 				...wanted,
 				gpuLayers: gpuLayers === 'auto' ? 20 : gpuLayers,
@@ -158,7 +158,7 @@ test('what does not keep a budget is a row, and is not tried', async () => {
 	const {code, stdout, stderr, calls} = await run(['-ngl', '50,8', '-p', '0', '-r', '1']);
 	expect(code).toBe(0);
 	expect(cells(stdout)).toEqual([
-		['50', 'tg128', 'out of memory'],
+		['50', 'tg128', 'over budget'],
 		['8', 'tg128', '100.00 ± 0.00'],
 	]);
 	expect(stderr).toBe('vramble: ngl 50, tg128: Over the budget.\n');

@@ -41,7 +41,7 @@ test.each<[string, Machine, readonly string[]]>([
 	expect(breachesOf(taken, on)).toEqual(expected);
 	const check = () => checkBudgets(planned(on), on);
 	if (expected.length === 0) expect(check).not.toThrow();
-	else expect(check).toThrowError(expect.objectContaining({code: 'out-of-memory', why: expect.stringContaining('more than the')}));
+	else expect(check).toThrowError(expect.objectContaining({code: 'over-budget', why: expect.stringContaining('more than the')}));
 	expect(planned(on).verdict === 'does not fit').toBe(expected.length > 0);
 });
 

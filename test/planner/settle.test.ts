@@ -112,7 +112,7 @@ test.each<[string, Partial<WantedSettings>, Machine, string]>([
 	['RAM, without a device', {}, machine(undefined, 64, {ramGib: 16}), 'RAM'],
 ])('a budget that cannot be kept is refused with both numbers: %s', async (_what, wanted, on, name) => {
 	await expect(settled(wanted, on)).rejects.toMatchObject({
-		code: 'out-of-memory',
+		code: 'over-budget',
 		message: `These settings do not keep the ${name} budget.`,
 		why: expect.stringMatching(/^They take [\d.]+ GiB, [\d.]+ GiB more than the [\d.]+ GiB of the budget\.$/),
 	});
