@@ -29,7 +29,9 @@ export const fitSettings = async (wishes: Wishes, planFor: PlanFor): Promise<Set
 	const wanted = await fitAt(wishes.settings);
 	if (!isContextOpen(contextSize, wanted.plan)) return {...wanted, context: undefined};
 	const context = await largestContext(wanted.plan, trainedContext, machine, planFor);
-	if (!context) return {...wanted, context};
+	// Where weights are read from the disk anyway, a larger one only makes it worse.
+	const isWorse = context?.plan.verdict === 'paging' && wanted.plan.verdict === 'paging';
+	if (!context || isWorse) return {...wanted, context: undefined};
 	if (wanted.plan.verdict !== 'does not fit') return {...wanted, plan: context.plan, context};
 	return {...(await fitAt({...wishes.settings, contextSize: context.plan.settings.contextSize})), context};
 };

@@ -353,7 +353,8 @@ describe('--json', () => {
 	});
 
 	test('a smaller context takes the place of the usual one that does not fit, not of one that was given', async () => {
-		const {first} = await json(['-ngl', '21']);
+		const {first, stderr} = await json(['-ngl', '21']);
+		expect(stderr).toBe('vramble: The context is 1,536 tokens: the usual 8,192 do not fit.\n');
 		expect(first.plans).toMatchObject([{gpuLayers: 21, contextSize: 1536, verdict: 'fits'}]);
 		expect(first.bindingLimit).toBeNull();
 		expect((await json(['-ngl', '21', '-c', '8192'])).first.plans).toMatchObject([{contextSize: 8192, verdict: 'does not fit'}]);

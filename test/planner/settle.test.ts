@@ -76,6 +76,12 @@ test('-c auto on the CPU is bound by RAM, and does not push the weights out of i
 	expect(contextLimit).toBe('Context: 16,384 tokens; 24,576 need 1.5 GiB more RAM.');
 });
 
+test('-c auto where the weights do not stay in RAM anyway leaves the usual context', async () => {
+	const {settings, contextLimit, paging} = await settled({contextSize: 'auto'}, machine(undefined, 24), {model: long});
+	expect([settings.contextSize, contextLimit]).toEqual([8192, undefined]);
+	expect(paging).toBeDefined();
+});
+
 test('a context that the device cannot hold is too large', async () => {
 	const {settings, contextLimit} = await settled({contextSize: 'auto', gpuLayers: 1}, machine(12, 64), {model: long, refuseFrom: 40_000});
 	expect(settings.contextSize).toBe(32_768);
