@@ -1,10 +1,13 @@
 import type {Device, ModelFacts} from '../engine/types.js';
+import type {GgufTensor} from '../models/gguf-header.js';
 import type {BindingLimit} from '../planner/fit.js';
 import type {LargestContext} from '../planner/fit-context.js';
 import {cannotLock} from '../planner/mlock.js';
 import {isImpossible} from '../planner/settings.js';
 import type {Advice, Plan} from '../planner/types.js';
 import type {Target} from './plan-target.js';
+
+export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
 
 /** What it is about that is refused, whatever room there is. */
 export type Refusal = 'V cache' | 'mlock';

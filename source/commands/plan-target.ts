@@ -56,6 +56,10 @@ of it is as it is here.
 export const targetsOf = (readings: Readings, speeds: Speeds | undefined, options: PlanOptions): readonly Target[] => {
 	const here = machineOf(readings, {vram: undefined, ram: undefined});
 	const {vram, ram, gpuBytesPerSecond, ramBytesPerSecond} = options;
+	if (gpuBytesPerSecond !== undefined && vram.length === 0 && !here.vram) {
+		throw new UsageError('--gpu-bandwidth is about a GPU, and there is none here: give its size with --vram, too.');
+	}
+
 	const hasSpeeds = gpuBytesPerSecond !== undefined || ramBytesPerSecond !== undefined;
 	const isHere = vram.length <= 1 && !hasSpeeds && fitsInto(vram[0], here.vram) && fitsInto(ram, here.ram);
 	if (isHere) return [{machine: machineOf(readings, {vram: vram[0], ram}), speeds, isElsewhere: false, hasOtherCard: false}];

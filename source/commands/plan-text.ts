@@ -29,14 +29,15 @@ const modelLine = ({model}: Report): string =>
 	[model.name, model.architecture, model.quantization, `${model.layers} layers`, fileSize(model.sizeBytes)].filter(Boolean).join(' · ');
 
 const settingsLine = ({chosen: {settings}}: Report): string => {
-	const {contextSize, cacheTypeK, cacheTypeV, batchSize, flashAttention, threads} = settings;
+	const {contextSize, cacheTypeK, cacheTypeV, batchSize, flashAttention, threads, kvOffload, overrideTensor} = settings;
 	const cache = cacheTypeK === cacheTypeV ? cacheTypeK : `${cacheTypeK} and ${cacheTypeV}`;
 	return [
 		`context ${count(contextSize)}`,
-		`KV cache ${cache}`,
+		`KV cache ${cache}${kvOffload === false ? ' in RAM' : ''}`,
 		`batch ${batchSize}`,
 		`flash attention ${flashAttention}`,
 		threads === 1 ? '1 thread' : `${threads} threads`,
+		...(overrideTensor === undefined ? [] : [overrideTensor]),
 	].join(' · ');
 };
 

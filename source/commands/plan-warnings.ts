@@ -1,9 +1,11 @@
 import {describeError} from '../engine/engine-errors.js';
-import type {ModelFacts, WantedSettings} from '../engine/types.js';
+import {patternsWithout} from '../engine/tensor-pattern.js';
+import type {WantedSettings} from '../engine/types.js';
 import {count} from '../lib/format.js';
 import {checkMlock} from '../planner/mlock.js';
 import {idleWishes, wantedContext, warningsOf} from '../planner/settings.js';
 import type {Plan} from '../planner/types.js';
+import type {PlanModel} from './plan-report.js';
 
 export const asSentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
@@ -13,7 +15,7 @@ type Wanted = Pick<WantedSettings, 'cpuExpertLayers' | 'contextSize'>;
 export const warningsAbout = (
 	{settings, breakdown}: Plan,
 	wanted: Wanted,
-	model: ModelFacts,
+	{facts: model, tensors}: PlanModel,
 	mlockLimitBytes: number | undefined,
 ): readonly string[] => {
 	const warnings: string[] = [];
@@ -27,5 +29,19 @@ export const warningsAbout = (
 	const isShortened = wanted.contextSize === 'usual' && settings.contextSize < usual;
 	const shortened = `The context is ${count(settings.contextSize)} tokens: the usual ${count(usual)} do not fit.`;
 	const idle = idleWishes(wanted, model);
-	return [...warnings, ...(isShortened ? [shortened] : []), ...(idle ? [idle] : []), ...warningsOf(settings, model).map(asSentence)];
+	const unmatched =
+		settings.overrideTensor === undefined
+			? []
+			: patternsWithout(
+					settings.overrideTensor,
+					tensors.map(({name}) => name),
+				);
+	const unmatchedWords = unmatched.map(pattern => `--override-tensor ${pattern}=CPU changes nothing: no tensor has such a name.`);
+	return [
+		...warnings,
+		...unmatchedWords,
+		...(isShortened ? [shortened] : []),
+		...(idle ? [idle] : []),
+		...warningsOf(settings, model).map(asSentence),
+	];
 };

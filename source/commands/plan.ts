@@ -3,7 +3,6 @@ import {describeError, EngineError, isAborted} from '../engine/engine-errors.js'
 import {isDeviceChoice} from '../engine/gpu-devices.js';
 import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import {memory} from '../lib/format.js';
-import type {GgufTensor} from '../models/gguf-header.js';
 import type {RamAndSwap} from '../monitor/ram-and-swap.js';
 import type {ProcessMemory} from '../monitor/types.js';
 import {vramOf} from '../monitor/vram.js';
@@ -20,15 +19,13 @@ import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
 import {elsewhere, orTooLarge, takesAll} from './plan-dry-run.js';
 import {planReportToJson} from './plan-json.js';
-import {type Report, refusalOf} from './plan-report.js';
+import {type PlanModel, type Report, refusalOf} from './plan-report.js';
 import {rowLayers} from './plan-rows.js';
 import {type Target, targetsOf} from './plan-target.js';
 import {planText} from './plan-text.js';
 import {warningsAbout} from './plan-warnings.js';
 import {noGpu, verdictWords} from './plan-words.js';
 import type {StatusLine} from './status-line.js';
-
-export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
 
 export type PlanOutside = {
 	readonly engine: Pick<Engine, 'start' | 'memory' | 'dryRun'>;
@@ -156,7 +153,7 @@ const reportOn = async (
 				})
 			: [],
 		mlockLimitBytes,
-		warnings: warningsAbout(chosen, scene, model.facts, mlockLimitBytes),
+		warnings: warningsAbout(chosen, scene, model, mlockLimitBytes),
 	};
 };
 

@@ -23,3 +23,10 @@ export const isTensorPattern = (text: string): boolean => {
 		return false;
 	}
 };
+
+/** Patterns of `PATTERN=CPU,…` that are in none of the names. */
+export const patternsWithout = (overrides: string, names: readonly string[]): readonly string[] =>
+	overrides
+		.split(',')
+		.map(part => part.replace(/=CPU$/, ''))
+		.filter(pattern => !names.some(name => new RegExp(pattern, 'u').test(name)));

@@ -98,3 +98,8 @@ describe('another machine', () => {
 		expect(() => targets({vram: [{ratio: 0.5}, size(8)]})).toThrow('--vram takes a share only of what this machine has');
 	});
 });
+
+test('how fast the GPU is says nothing where there is none', () => {
+	expect(() => targets({gpuBytesPerSecond: 360e9}, {...readings, vram: undefined})).toThrow(UsageError);
+	expect(targets({gpuBytesPerSecond: 360e9, vram: [size(8)]}, {...readings, vram: undefined})).toHaveLength(1);
+});

@@ -214,6 +214,12 @@ describe('as text', () => {
 		expect((await run(['-ngl', '81', '-c', '8192'], {dryRun})).stdout).toContain('- GPU layers 81 → 20: then it fits');
 	});
 
+	test('the placement of tensors and cache is in the head, and patterns that no tensor has are told', async () => {
+		const {stdout} = await run(['-nkvo', '-ot', 'zzz=CPU']);
+		expect(stdout.replaceAll('\n', ' ')).toContain(' KV cache f16 in RAM · batch 512 · flash attention auto · 4 threads · zzz=CPU ');
+		expect(stdout).toContain('--override-tensor zzz=CPU changes nothing: no tensor has such a name.\n');
+	});
+
 	test('weights that may not be locked are refused, row by row', async () => {
 		const {lines} = await json(['--mlock'], {mlockLimitBytes: 20 * gib});
 		const verdicts = lines[0].plans.map(({ramBytes, verdict}: {ramBytes: number; verdict: string}) => [ramBytes > 20 * gib, verdict]);
