@@ -601,7 +601,7 @@ describe('tuner', () => {
 		await screen.press('tab');
 		await screen.waitForText('of VRAM left');
 		await screen.type('f');
-		await screen.waitForText(columns < 80 ? /fits {3}layer \d+ needs \d+ MiB more/ : /VRAM binds: layer \d+ needs [\d.]+ [GM]iB more/);
+		await screen.waitForText(columns < 120 ? /fits.* {3}layer \d+ needs \d+ MiB more/ : /VRAM binds: layer \d+ needs [\d.]+ [GM]iB more/);
 		await screen.press('esc', 'down', 'down', 'down', 'right', 'right');
 		await screen.waitForGone('iB more');
 		await screen.press('down', 'down', 'down', 'end');

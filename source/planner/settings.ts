@@ -33,9 +33,12 @@ export const needsReload = (loaded: WantedSettings, wanted: WantedSettings): boo
 export const isSameSettings = (a: Settings, b: Settings): boolean =>
 	(Object.keys({...a, ...b}) as Array<keyof Settings>).every(name => a[name] === b[name]);
 
+/** llama.cpp evaluates no more at once than the context holds. */
+export const usedBatchSize = ({batchSize, contextSize}: Pick<Settings, 'batchSize' | 'contextSize'>): number =>
+	Math.min(batchSize, contextSize);
+
 /** The same for settings of which llama.cpp says the same in a dry run. */
-export const dryRunKey = ({threads: _, mlock: __, ...rest}: Settings): string =>
-	JSON.stringify({...rest, batchSize: Math.min(rest.batchSize, rest.contextSize)});
+export const dryRunKey = ({threads: _, mlock: __, ...rest}: Settings): string => JSON.stringify({...rest, batchSize: usedBatchSize(rest)});
 
 export const stepBetween = (applied: Settings, pending: Settings): ReloadStep => {
 	if (needsReload(applied, pending)) return 'model';
@@ -104,7 +107,7 @@ export const contextSizes: readonly number[] = Array.from({length: 12}, (_, powe
 	size < largestContext ? [size, size * 1.5] : [size],
 );
 
-const batchSizes = [32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
+const batchSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 const moveIn = <T extends number>(choices: readonly T[], value: number, move: Move, muchIs: number, most = choices.at(-1)): number => {
 	const isUp = move === 'more' || move === 'muchMore';
@@ -113,6 +116,13 @@ const moveIn = <T extends number>(choices: readonly T[], value: number, move: Mo
 	if (move === 'least') return choices[0] ?? value;
 	if (move === 'most') return most ?? value;
 	return next[Math.min(far, next.length) - 1] ?? value;
+};
+
+const moveBatch = (settings: Settings, move: Move): number => {
+	const used = usedBatchSize(settings);
+	const choices = batchSizes.filter(size => size <= settings.contextSize);
+	const to = moveIn(choices, used, move, 2);
+	return to === used ? settings.batchSize : to;
 };
 
 const moveAmong = <T>(choices: readonly T[], value: T, move: Move): T => {
@@ -145,7 +155,7 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 		case 'cacheTypeV':
 			return moved(name, moveAmong(cacheTypeChoices, settings[name], move));
 		case 'batchSize':
-			return moved(name, moveIn(batchSizes, settings.batchSize, move, 2));
+			return moved(name, moveBatch(settings, move));
 		case 'threads':
 			return moved(name, moveNumber(settings.threads, move, 1, limits.threads, 4));
 		case 'flashAttention':

@@ -87,6 +87,14 @@ describe('moves', () => {
 		expect(moves.map(move => moveSetting(settings, name, move, limits)[name])).toEqual(to);
 	});
 
+	test.each([
+		[2048, 512, [256, 1024, 128, 2048, 32, 2048]],
+		[600, 2048, [512, 2048, 256, 2048, 32, 512]],
+	])('a batch never beyond the context: at %d, %d', (contextSize, batchSize, to) => {
+		const settings = {...baseSettings, contextSize, batchSize};
+		expect(moves.map(move => moveSetting(settings, 'batchSize', move, limits).batchSize)).toEqual(to);
+	});
+
 	test('experts move where something can place them', () => {
 		const to = (most: number) =>
 			moves.map(move => moveSetting({...baseSettings, cpuExpertLayers: 20}, 'cpuExpertLayers', move, {...limits, cpuExpertLayers: most}));

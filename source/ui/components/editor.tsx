@@ -15,14 +15,11 @@ type Props = {
 type RowProps = {readonly text: string; readonly cursorIndex: number; readonly isActive: boolean; readonly color: string | undefined};
 
 const CursorRow = ({text, cursorIndex, isActive, color}: RowProps) => {
-	const theme = useTheme();
 	const under = cursorIndex < text.length ? (graphemesOf(text).containing(cursorIndex)?.segment ?? '') : '';
 	return (
 		<Text wrap="truncate-end" color={color}>
 			{text.slice(0, cursorIndex)}
-			<Text inverse={isActive} backgroundColor={isActive ? undefined : theme.faint}>
-				{under === '' ? ' ' : under}
-			</Text>
+			<Text inverse={isActive}>{under === '' ? ' ' : under}</Text>
 			{text.slice(cursorIndex + under.length)}
 		</Text>
 	);

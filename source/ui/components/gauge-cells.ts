@@ -48,7 +48,8 @@ export const gaugeCells = ({total, other, own, pending}: GaugeParts, width: numb
 	if (!(total > 0)) return cells > 0 ? [{kind: 'free', length: cells}] : [];
 	const others = between(other, 0, total);
 	const ours = between(own, 0, total - others);
-	const freed = between(-pending, 0, ours);
+	// Less than half a cell is not worth a sign: one would look as if something were added.
+	const freed = -pending * cells * 2 < total ? 0 : between(-pending, 0, ours);
 	const room = total - others - ours;
 	// Full already, and more to come: the smallest number still gets its cell.
 	const added = pending > 0 ? Math.max(Number.MIN_VALUE, Math.min(pending, room)) : 0;

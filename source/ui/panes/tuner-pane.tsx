@@ -5,7 +5,7 @@ import {count} from '../../lib/format.js';
 import type {Size} from '../../lib/size.js';
 import {machineOf} from '../../planner/machine.js';
 import type {PlanState} from '../../planner/plan-state.js';
-import {isImpossible, type Limits, type SettingName} from '../../planner/settings.js';
+import {isImpossible, type Limits, type SettingName, usedBatchSize} from '../../planner/settings.js';
 import type {Machine} from '../../planner/types.js';
 import type {TunerMode} from '../app-reducer.js';
 import {Pane} from '../components/pane.js';
@@ -48,7 +48,7 @@ const summary = (settings: Settings, limits: Limits | undefined, separator: stri
 		`ctx ${count(settings.contextSize)}`,
 		...(hooksOff === undefined ? [] : ['hooks off']),
 		`KV ${settings.cacheTypeK}/${settings.cacheTypeV}`,
-		`batch ${settings.batchSize}`,
+		`batch ${usedBatchSize(settings)}`,
 		`threads ${settings.threads}`,
 	].join(` ${separator} `);
 

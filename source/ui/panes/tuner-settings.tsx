@@ -1,7 +1,7 @@
 import {Box, Text} from 'ink';
 import type {Settings} from '../../engine/types.js';
 import {count, unknown} from '../../lib/format.js';
-import type {Limits, SettingName} from '../../planner/settings.js';
+import {type Limits, type Move, moveSetting, type SettingName, usedBatchSize} from '../../planner/settings.js';
 import {layerCells} from '../components/gauge-cells.js';
 import {useTheme} from '../theme.js';
 
@@ -40,7 +40,7 @@ const valueWidths: Record<SettingName, number> = {
 
 const valueText = (settings: Settings, name: SettingName, isAuto: boolean): string => {
 	if (isAuto) return `auto (${settings.threads})`;
-	const value = settings[name];
+	const value = name === 'batchSize' ? usedBatchSize(settings) : settings[name];
 	if (typeof value === 'boolean') return value ? 'on' : 'off';
 	return typeof value === 'number' ? count(value) : value;
 };
@@ -53,6 +53,8 @@ type FieldProps = {
 	readonly isFirst: boolean;
 	/** Below 80 columns: one cell where there are two. */
 	readonly isNarrow: boolean;
+	/** Where its arrows lead nowhere, they fade. */
+	readonly canMove?: (name: SettingName, move: Move) => boolean;
 	/** Of threads: found out by trying. */
 	readonly isAuto?: boolean;
 	readonly suffix?: string;
@@ -60,7 +62,18 @@ type FieldProps = {
 	readonly instead?: string | undefined;
 };
 
-const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, isAuto = false, suffix = '', instead}: FieldProps) => {
+const Field = ({
+	name,
+	settings,
+	isPending,
+	isSelected,
+	isFirst,
+	isNarrow,
+	canMove = () => true,
+	isAuto = false,
+	suffix = '',
+	instead,
+}: FieldProps) => {
 	const theme = useTheme();
 	const {selected, left, right} = theme.glyphs;
 	const gap = isNarrow ? '' : ' ';
@@ -73,12 +86,12 @@ const Field = ({name, settings, isPending, isSelected, isFirst, isNarrow, isAuto
 			<Text bold={isSelected} color={isSelected ? theme.text : theme.dim}>
 				{`${label} `}
 			</Text>
-			<Text color={theme.accent}>{isSelected ? `${left}${gap}` : ` ${gap}`}</Text>
+			<Text color={canMove(name, 'less') ? theme.accent : theme.faint}>{isSelected ? `${left}${gap}` : ` ${gap}`}</Text>
 			<Text bold={isPending} color={isPending ? theme.pending : theme.text}>
 				{value.padStart(isFirst ? width : 0)}
 			</Text>
 			<Text color={theme.dim}>{suffix}</Text>
-			<Text color={theme.accent}>{isSelected ? `${gap}${right}` : `${gap} `}</Text>
+			<Text color={canMove(name, 'more') ? theme.accent : theme.faint}>{isSelected ? `${gap}${right}` : `${gap} `}</Text>
 			{isFirst ? '' : ''.padEnd(width - value.length)}
 		</Text>
 	);
@@ -121,6 +134,7 @@ export const TunerSettings = ({settings, applied, hasAutoThreads, limits, select
 	const experts = limits?.cpuExpertLayers ?? 0;
 	const expertCells = experts > 0 ? 'Experts on CPU  / '.length + 2 * String(experts).length + 6 : 0;
 	const isLayers = (name: SettingName | undefined) => name === 'gpuLayers';
+	const canMove = (name: SettingName, move: Move) => limits !== undefined && moveSetting(settings, name, move, limits) !== settings;
 	return lines.map(names => (
 		<Box key={names[0]} height={1} flexShrink={0}>
 			{names.map((name, index) => (
@@ -132,6 +146,7 @@ export const TunerSettings = ({settings, applied, hasAutoThreads, limits, select
 					isSelected={name === selected}
 					isFirst={index === 0}
 					isNarrow={width < 80}
+					canMove={canMove}
 					isAuto={name === 'threads' && hasAutoThreads && settings.threads === applied.threads}
 					suffix={isLayers(name) && layers > 0 ? ` / ${layers}` : ''}
 					instead={isLayers(name) && layers === 0 ? unknown : undefined}
@@ -145,6 +160,7 @@ export const TunerSettings = ({settings, applied, hasAutoThreads, limits, select
 					isSelected={selected === 'cpuExpertLayers'}
 					isFirst={false}
 					isNarrow={width < 80}
+					canMove={canMove}
 					suffix={` / ${experts}`}
 				/>
 			) : null}

@@ -87,7 +87,14 @@ export const TunerStatus = ({
 	const spaced = (words: string) => `${head ? gap : ''}${words}`;
 	const speedWords = text?.speed ? [spaced(text.speed)] : [];
 	const rests = isUnread ? [] : (text?.rests ?? []);
-	const [remark, speed, rest, noSpeed] = fitTexts([remarks.map(spaced), speedWords, rests, (text?.noSpeeds ?? []).map(spaced)], room);
+	const spacedRemarks = remarks.map(spaced);
+	const others = [speedWords, rests].map(words => words.at(-1)?.length ?? 0).reduce((sum, length) => sum + length, 0);
+	// A shorter wording where it leaves room for what is left and how fast it is.
+	const shortened = spacedRemarks.find(words => words.length <= room - others);
+	const [remark, speed, rest, noSpeed] = fitTexts(
+		[shortened === undefined ? spacedRemarks : [shortened], speedWords, rests, (text?.noSpeeds ?? []).map(spaced)],
+		room,
+	);
 	return (
 		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>
 			<Text wrap="truncate" color={theme.dim}>

@@ -48,6 +48,13 @@ test('gauge: what is there has a cell wherever there are four', () => {
 	);
 });
 
+test.each([
+	[-1, ['own', 'free']],
+	[-30, ['own', 'pending', 'free']],
+])('gauge: of 1,000 in 20 cells, %d that will be freed', (pending, kinds) => {
+	expect(gaugeCells({total: 1000, other: 0, own: 500, pending}, 20).map(({kind}) => kind)).toEqual(kinds);
+});
+
 test('gauge: what we hold does not move what others hold', () => {
 	fc.assert(
 		fc.property(fc.integer({min: 10, max: 50}), fc.integer({min: 10, max: 50}), fc.integer({min: 40, max: 200}), (other, own, width) => {

@@ -253,6 +253,18 @@ test.each([
 	expect([first, second]).toEqual([expect.stringContaining(head), expect.stringContaining(vram)]);
 });
 
+test('a batch is shown as large as the context lets it be', () => {
+	expect(show(pending({contextSize: 512, batchSize: 2048}))).toMatch(/Batch +512/);
+});
+
+test('what a fit says is shortened before it hides what is left', () => {
+	const binding = {limit: 'VRAM', next: 13, missingBytes: 400 * mib, layersWithQ8Cache: 3} as const;
+	const plan = {...atRest, pending: fitting.settings, binding, plan: {...fitting, tokensPerSecond: 17}};
+	expect(statusOf(show({width: 120, plan}))).toMatch(
+		/fits, 2\.0 GiB .*left {3}≈ 17\.0 tok\/s {3}VRAM binds: layer 13 needs 400 MiB more +Enter/,
+	);
+});
+
 test('a budget that is there is replaced by what is typed', async () => {
 	const plan = {...atRest, budgets: {vram: {bytes: 100 * mib}, ram: undefined}};
 	await using screen = await renderScreen(<TunerView {...base} plan={plan} mode="budget" />, {columns: 80, rows: 6});
