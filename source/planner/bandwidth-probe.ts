@@ -95,10 +95,10 @@ const usualThreadShare = 0.75;
 /** Linux says what the CPU can do; undefined: it is not told here. */
 const readCpuFlags = async (): Promise<string | undefined> => readFile('/proc/cpuinfo', 'utf8').catch(() => undefined);
 
-/** Attention with heads of 32 took 26 times as long as reading Q8_0 weights where vectors are of AVX-512, and would take as long as other heads elsewhere. */
+/** Attention with heads of 32 took 16 times as long as reading Q8_0 weights where vectors are of AVX-512 (Zen 4), and would take as long as other heads elsewhere. */
 const shortHeadCostOf = (flags: string | undefined): number | undefined => {
 	if (flags === undefined) return undefined;
-	return /\bavx512f\b/.test(flags) ? 26 : attentionCost('f16');
+	return /\bavx512f\b/.test(flags) ? 16 : attentionCost('f16');
 };
 
 type Outside = {readonly read?: typeof readBandwidth; readonly cpuFlags?: typeof readCpuFlags; readonly signal?: AbortSignal};

@@ -82,8 +82,8 @@ const timeOf = (amount: number, perSecond: number | undefined): number | undefin
 
 /** Where the fit to real answers starts: barriers between threads, and what one of them does alone, take a little of each. */
 export const usualThreadsExponent = 0.9;
-/** Between a vector unit that heads fill (1.75, see `tensor-costs.ts`) and one that they do not (26 with heads of 32 on AVX-512). */
-export const usualShortHeadCost = 7;
+/** Between a vector unit that heads fill (1.75, see `tensor-costs.ts`) and one that they do not (16 with heads of 32 on AVX-512). */
+export const usualShortHeadCost = 5;
 
 /** What so many threads do, if one does 1. */
 export const threadsGain = ({threadsExponent = usualThreadsExponent}: Speeds, threads: number): number => threads ** threadsExponent;

@@ -24,7 +24,7 @@ test('asks one thread and all of them', async () => {
 });
 
 test.each([
-	['flags : fma avx2 avx512f avx512bw', 26],
+	['flags : fma avx2 avx512f avx512bw', 16],
 	['flags : fma avx2', 1.75],
 	[undefined, undefined],
 ])('by %j short heads cost %j', async (flags, shortHeadCost) => {

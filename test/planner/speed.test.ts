@@ -146,7 +146,7 @@ describe('calibration', () => {
 	test('a tiny model with short heads tells what those cost, and little of others', () => {
 		const tiny = {...model(6e6), attention: {headsPerKvHead: 2, headSize: 32}};
 		const about = {model: 'tiny', settings: {...cpu, threads: 1}, weights: tiny, cache: {gpu: 0, cpu: 40e6}};
-		const truth: Speeds = {...probed, overheadMs: 0.4, shortHeadCost: 26};
+		const truth: Speeds = {...probed, overheadMs: 0.4, shortHeadCost: 16};
 		const at = (fillTokens: number) => tokensPerSecond(truth, {...about, fillTokens}) ?? 0;
 		const after = calibrate(fresh, {...about, fillTokens: 200, tokensPerSecond: at(200)});
 		const big = {settings: {...cpu, threads: 1}, weights: model(1e9)};
