@@ -614,7 +614,9 @@ describe('tuner', () => {
 		await screen.waitForText('GPU layers');
 		await screen.type(key);
 		await screen.waitForGone('GPU layers');
+		await screen.waitForText('Esc back');
 		await screen.press('right');
+		await screen.waitForText('Esc put back   ^O');
 		await screen.waitForText('12 / 81');
 		expect(screen.services.plan.get().pending).toBeUndefined();
 	});
@@ -638,7 +640,8 @@ describe('tuner', () => {
 		const release = screen.hold('loadModel');
 		await screen.press('tab', 'right', 'enter');
 		await screen.waitForText('reloading 50 %');
-		await screen.press('tab', 'esc');
+		await screen.waitForText('Esc stop   ^O');
+		await screen.press('esc');
 		release();
 		await screen.waitForText('Stopped: the settings before are back.');
 		await screen.waitForText('ready');

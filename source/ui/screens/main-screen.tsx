@@ -31,9 +31,9 @@ type MainScreenProps = {
 	readonly onCommand: (name: 'help' | 'model' | 'quit') => void;
 };
 
-const hintsFor = (focus: AppState['focus'], columns: number): readonly Hint[] => [
+const hintsFor = ({focus, tuner}: AppState, stops: boolean, columns: number): readonly Hint[] => [
 	['Tab', focus === 'chat' ? 'tuner' : 'chat'],
-	['Esc', focus === 'chat' ? 'stop' : columns < 70 ? 'back' : 'put back'],
+	['Esc', focus === 'tuner' && tuner !== 'settings' ? 'back' : stops ? 'stop' : columns < 70 ? 'back' : 'put back'],
 	['^O', 'models'],
 	['^Y', 'copy'],
 	['F1', 'help'],
@@ -53,6 +53,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 	const engineState = useStore(engine, state => state);
 	const {phase} = engineState;
 	const app = useStore(appStore, state => state);
+	const isMoved = useStore(plan, state => state.pending !== undefined);
 	const isChat = app.focus === 'chat';
 	const isIdle = phase.name === 'idle' || phase.name === 'failed';
 	const isBusy = phase.name !== 'ready' && !isIdle;
@@ -202,7 +203,11 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 				<Editor layout={text} maxRows={layout.prompt.height - rules} isActive={isChat} placeholder={placeholder} width={columns - 4} />
 			</Box>
 			{layout.isCompact ? null : <Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>}
-			<Footer hints={hintsFor(app.focus, columns)} message={messageFor(app.armed, waiting, isIdle)} width={columns} />
+			<Footer
+				hints={hintsFor(app, isChat || phase.name === 'reloading' || (isBusy && !isMoved), columns)}
+				message={messageFor(app.armed, waiting, isIdle)}
+				width={columns}
+			/>
 		</Box>
 	);
 };
