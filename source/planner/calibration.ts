@@ -82,7 +82,7 @@ type Unknown = {
 const scaled = (value: number | undefined, factor: number): number | undefined => (value === undefined ? undefined : value * factor);
 
 const unknowns: readonly Unknown[] = [
-	{down: 0.3, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
+	{down: 0.1, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
 	{down: 0.5, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
 	{down: 1.5, up: 1.5, byPart: true, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
 	{down: 1, up: 1, byPart: true, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
@@ -97,6 +97,9 @@ const unknowns: readonly Unknown[] = [
 
 /** What is moved together: RAM and threads too, because the slower of them decides and moving the other alone changes nothing. */
 const directions: ReadonlyArray<readonly number[]> = [...unknowns.keys().map(index => [index]), [0, 1]];
+
+/** The first that explains an answer is moved, and then the other one changes nothing: each of RAM and threads gets the first turn once. */
+const turns = [directions, directions.toReversed()];
 
 /** The largest part of an answer's time that goes with an unknown: 0 to 1. */
 const partOf = ({apply}: Unknown, start: Speeds, observed: readonly Observed[]): number => {
@@ -120,8 +123,8 @@ const loss = (deviation: number): number => {
 /** Where the fit starts, as nothing was measured: a mid-range card, and Mesa's software device on two cores. */
 const usualGpuBytesPerSecond = {card: 300e9, software: 0.5e9};
 
-/** The most likely speeds: direction by direction downhill in ever smaller steps, some 10,000 evaluations of a small sum. */
-const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
+/** Direction by direction downhill in ever smaller steps, some 10,000 evaluations of a small sum. */
+const fitInTurns = (directions: ReadonlyArray<readonly number[]>, start: Speeds, observed: readonly Observed[]) => {
 	const factors = unknowns.map(() => 0);
 	const parts = unknowns.map(unknown => (unknown.byPart ? Math.sqrt(partOf(unknown, start, observed)) : 1));
 	const speedsOf = () => unknowns.reduce((speeds, {apply}, index) => apply(speeds, Math.exp(factors[index] ?? 0)), start);
@@ -155,7 +158,13 @@ const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
 		}
 	}
 
-	return speedsOf();
+	return {speeds: speedsOf(), badness: best};
+};
+
+/** The most likely speeds. */
+const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
+	const [first, second] = turns.map(directions => fitInTurns(directions, start, observed));
+	return (second && first && second.badness < first.badness ? second : first)?.speeds ?? start;
 };
 
 const median = (values: readonly number[]): number | undefined => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

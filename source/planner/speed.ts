@@ -80,8 +80,8 @@ const timeOf = (amount: number, perSecond: number | undefined): number | undefin
 	return perSecond === undefined ? undefined : amount / perSecond;
 };
 
-/** Where the fit to real answers starts: barriers between threads, and what one of them does alone, take a little of each. */
-export const usualThreadsExponent = 0.9;
+/** Where the fit to real answers starts. A second thread was worth 23 to 63 % on two virtual cores of an AMD EPYC, whose host may run both on one; real cores give more. */
+export const usualThreadsExponent = 0.75;
 /** Between a vector unit that heads fill (1.75, see `tensor-costs.ts`) and one that they do not (16 with heads of 32 on AVX-512). */
 export const usualShortHeadCost = 5;
 
