@@ -84,9 +84,6 @@ const onlyForPlan = ['gpu-bandwidth', 'ram-bandwidth', 'print-command'] as const
 const checkCommand = (command: CliOptions['command'], given: GivenFlags) => {
 	const stray = onlyForPlan.find(name => given[name] !== undefined);
 	if (command !== 'plan' && stray) throw new UsageError(`--${stray} belongs to vramble plan.`);
-	if (command === 'plan' && given.vram !== undefined && (given.gpu === 'off' || given.device === 'none')) {
-		throw new UsageError('Without a GPU there is no VRAM to plan with: leave out --vram, or --gpu off.');
-	}
 
 	const ofBench = flags.find(flag => 'of' in flag && given[flag.names[0]] !== undefined);
 	if (ofBench) throw new UsageError(`--${ofBench.names[0]} belongs to vramble bench.`);

@@ -235,7 +235,6 @@ describe('budgets and other machines', () => {
 		[['--vram', '-1G'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "-1G".'],
 		[['--vram'], '--vram needs a value: SIZE.'],
 		[['x.gguf', '--vram', '8G,12G'], '--vram takes one size, not 2.'],
-		[['plan', '--vram', '8G', '--gpu', 'off'], 'Without a GPU there is no VRAM to plan with: leave out --vram, or --gpu off.'],
 		[['plan', '--vram', '8G,'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "".'],
 		[['plan', '--ram', '8G,16G'], '--ram takes one size, not 2.'],
 		[['plan', '--vram', '1G,2G,3G,4G,5G,6G,7G,8G,9G'], '--vram takes at most 8 sizes, not 9.'],
