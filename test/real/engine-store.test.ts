@@ -79,7 +79,7 @@ test('a context too small for the conversation forgets the beginning, and the co
 	for (const question of ['What is a GGUF file?', 'What is a token?', 'What are GPU layers?', 'What is offloading?'])
 		await askStore(store, question);
 	expect(store.get().contextUsed).toBeGreaterThan(256);
-	expect(await store.apply({...applied(), contextSize: 256})).toEqual({ok: true});
+	expect(await store.apply({...applied(), contextSize: 256})).toEqual({ok: true, forgets: true});
 	expect(applied().contextSize).toBe(256);
 	const {text, contextUsed} = await askStore(store, 'what is vramble?', 20);
 	expect(text).not.toBe('');
