@@ -9,7 +9,7 @@ import type {Planner} from './commands/answer-once.js';
 import type {DryRun, Engine, ModelFacts, Settings} from './engine/types.js';
 import {findModels} from './models/find-models.js';
 import {checkModelFile} from './models/model-file.js';
-import {readDiskBytes} from './monitor/disk-reads.js';
+import {createReadMeter, readDiskBytes} from './monitor/disk-reads.js';
 import {readProcessMemory} from './monitor/process-memory.js';
 import {readRamAndSwap} from './monitor/ram-and-swap.js';
 import {observationOf} from './planner/answer-learner.js';
@@ -74,7 +74,7 @@ type ToPlan = {
 	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
 	readonly model: ModelFacts;
 	readonly budgets: Budgets;
-	readonly ports: Pick<Ports, 'calibration' | 'measurements' | 'mlockLimitBytes' | 'probes'>;
+	readonly ports: Pick<Ports, 'calibration' | 'diskBytes' | 'measurements' | 'mlockLimitBytes' | 'probes'>;
 	readonly usesKept: boolean;
 	readonly askCarefully: (path: string, settings: Settings) => Promise<DryRun>;
 	readonly say: (text: string) => void;
@@ -106,7 +106,7 @@ export const createPlanner = ({
 		told.add(text);
 	};
 
-	let readBefore: number | undefined;
+	const reads = createReadMeter(ports.diskBytes);
 	return {
 		async settle(wanted, device) {
 			calibrations = await loads.begin(device);
@@ -119,12 +119,11 @@ export const createPlanner = ({
 		},
 		fits: settings => loads.fits(model, settings),
 		async loaded(settings) {
-			readBefore = readDiskBytes();
+			reads.look();
 			for (const breach of await loads.loaded(model, settings)) say(breach);
 		},
 		async answered(answer, settings) {
-			const readNow = readDiskBytes();
-			const readBytes = readNow === undefined || readBefore === undefined ? undefined : readNow - readBefore;
+			const readBytes = reads.look();
 			await loads.answered();
 			// They were loaded, so the engine survives the question; mostly it was asked before.
 			const observation = observationOf(answer, model, settings, cacheOf(await engine.dryRun({path: model.path, settings})), readBytes);

@@ -1,4 +1,5 @@
 import type {Answer, MemorySplit, ModelFacts, Settings} from '../engine/types.js';
+import {createReadMeter} from '../monitor/disk-reads.js';
 import type {Observation} from './calibration.js';
 import {type Distress, distressOf} from './distress.js';
 
@@ -42,17 +43,15 @@ export const observationOf = (
 
 /** Learns from every answer how fast the machine is, and notices those that went badly. */
 export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
-	let readBefore = diskBytes();
+	const reads = createReadMeter(diskBytes);
 	return {
 		/** What a load reads from the disk is not paging. */
 		forgetReads() {
-			readBefore = diskBytes();
+			reads.look();
 		},
 		/** `cache`: what the whole KV cache takes; undefined: not known, and nothing is learned of the speed. Resolves when it is kept. */
 		async learn(answer: Answer, model: ModelFacts, settings: Settings, cache: Promise<MemorySplit | undefined>): Promise<void> {
-			const read = diskBytes();
-			const readBytes = read === undefined || readBefore === undefined ? undefined : read - readBefore;
-			readBefore = read;
+			const readBytes = reads.look();
 			const {tokens, tokensPerSecond} = answer.generation;
 			if (tokensPerSecond === undefined) return;
 			const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});

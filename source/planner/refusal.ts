@@ -1,5 +1,6 @@
 import type {Settings} from '../engine/types.js';
 import {memory} from '../lib/format.js';
+import {cannotLock} from './mlock.js';
 import {isImpossible} from './settings.js';
 import type {Plan} from './types.js';
 
@@ -12,7 +13,7 @@ export const refusalTexts = (
 	if (isImpossible(settings))
 		return [`refused: V ${settings.cacheTypeV} needs flash attention`, `V ${settings.cacheTypeV} needs flash attention`];
 	const weights = plan?.breakdown.ram.weights ?? 0;
-	if (!settings.mlock || mlockLimitBytes === undefined || weights <= mlockLimitBytes) return undefined;
+	if (mlockLimitBytes === undefined || !cannotLock(settings, weights, mlockLimitBytes)) return undefined;
 	const [needed, allowed] = [memory(weights), memory(mlockLimitBytes)];
 	return [`refused: mlock needs ${needed}, ${allowed} may be locked (ulimit -l)`, `mlock needs ${needed}, ulimit is ${allowed}`];
 };
