@@ -5,7 +5,7 @@ import {promisify} from 'node:util';
 import type {Settings} from '../../source/engine/types.ts';
 import {keys} from '../support/keys.ts';
 import {personsEnvironment} from '../support/terminal.ts';
-import {cliPath, openProgram, patience, type Scratch, waitForState} from './program.ts';
+import {cliPath, inTurns, openProgram, patience, type Scratch, waitForState} from './program.ts';
 import type {RawRequest} from './raw-engine.ts';
 import {type Line, median, spread} from './report.ts';
 
@@ -78,8 +78,7 @@ export const benchGeneration = async (model: string, scratch: Scratch, rounds: n
 			async () => plain.push((await withoutScreen(model, scratch)).tokensPerSecond),
 			async () => screen.push(await askOnScreen([model, ...flags], prompt, scratch)),
 		];
-		// Another one begins every round: what ran before has left the machine warm.
-		for (const turn of [...turns, ...turns].slice(round % turns.length, (round % turns.length) + turns.length)) await turn();
+		for (const turn of inTurns(turns, round)) await turn();
 	}
 
 	const watched = screen.map(({watchedMs}) => ((tokens - 1) / watchedMs) * 1000);

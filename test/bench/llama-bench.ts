@@ -7,7 +7,7 @@ import {dense500m, guideVocabulary} from '../support/gguf-shapes.ts';
 import {writeModel} from '../support/gguf-writer.ts';
 import {personsEnvironment} from '../support/terminal.ts';
 import {askOnScreen} from './generation.ts';
-import {cliPath, findSmolLm, type Scratch} from './program.ts';
+import {cliPath, findSmolLm, inTurns, type Scratch} from './program.ts';
 import {type Line, median, spread} from './report.ts';
 
 const [promptTokens, generatedTokens, contextSize] = [512, 128, 1024];
@@ -101,9 +101,12 @@ const askScreen = async (scratch: Scratch, model: string, threads: number, into:
 	if (tokensPerSecond !== undefined) into.generation.push(tokensPerSecond);
 };
 
+type Side = 'llama' | 'plain' | 'screen';
+type Case = {readonly threads: number} & Readonly<Record<Side, Figures>>;
+
 /** The median of the number of threads that is the best for it. */
-const best = (byThreads: ReadonlyMap<number, Figures>, of: 'generation' | 'prompt') =>
-	Math.max(...byThreads.values().map(figures => median(figures[of])));
+const best = (cases: readonly Case[], side: Side, of: 'generation' | 'prompt') =>
+	Math.max(...cases.map(measured => median(measured[side][of])));
 
 const mib = (bytes: readonly number[]) => median(bytes) / 1024 ** 2;
 
@@ -116,36 +119,33 @@ export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise
 	const threadCounts = [...new Set([Math.max(1, availableParallelism() - 1), availableParallelism()])];
 	const lines: Line[] = [];
 	for (const model of [half, ...(smol ? [smol] : [])]) {
-		const each = () => new Map(threadCounts.map(threads => [threads, noFigures()]));
-		const [llama, plain, screen] = [each(), each(), each()];
+		const cases = threadCounts.map((threads): Case => ({threads, llama: noFigures(), plain: noFigures(), screen: noFigures()}));
 		for (let round = 0; round < rounds; round++) {
-			for (const threads of threadCounts) {
+			for (const {threads, llama, plain, screen} of cases) {
 				const turns = [
-					() => askLlamaBench(bench, model, threads, llama.get(threads) ?? noFigures()),
-					() => askProgram(scratch, model, threads, plain.get(threads) ?? noFigures()),
-					() => askScreen(scratch, model, threads, screen.get(threads) ?? noFigures()),
+					() => askLlamaBench(bench, model, threads, llama),
+					() => askProgram(scratch, model, threads, plain),
+					() => askScreen(scratch, model, threads, screen),
 				];
-				// Another one begins every round: what ran before has left the machine warm.
-				for (const turn of [...turns, ...turns].slice(round % turns.length, (round % turns.length) + turns.length)) await turn();
+				for (const turn of inTurns(turns, round)) await turn();
 			}
 		}
 
-		const behind = (name: string, of: 'generation' | 'prompt', ours: typeof llama, theirs: typeof llama, bar: number): Line => ({
-			name: `${basename(model, '.gguf').slice(0, 12)}: ${name}`,
-			value: (1 - best(ours, of) / best(theirs, of)) * 100,
-			unit: '%',
-			digits: 1,
-			bar,
-			detail: `${best(ours, of).toFixed(1)} and ${best(theirs, of).toFixed(1)} tok/s; ${[...ours].map(([threads, figures]) => `${threads} thr. ${spread(figures[of], 1)}`).join(', ')}`,
-		});
+		const name = basename(model, '.gguf').slice(0, 12);
+		const behind = (what: string, of: 'generation' | 'prompt', ours: Side, theirs: Side, bar: number): Line => {
+			const [own, other] = [best(cases, ours, of), best(cases, theirs, of)];
+			const each = cases.map(measured => `${measured.threads} thr. ${spread(measured[ours][of], 1)}`).join(', ');
+			const detail = `${own.toFixed(1)} and ${other.toFixed(1)} tok/s; ${each}`;
+			return {name: `${name}: ${what}`, value: (1 - own / other) * 100, unit: '%', digits: 1, bar, detail};
+		};
 		lines.push(
-			behind('-p behind tg128', 'generation', plain, llama, model === half ? 5 : 10),
-			behind('-p behind pp512', 'prompt', plain, llama, 5),
-			behind('screen behind -p', 'generation', screen, plain, 3),
+			behind('-p behind tg128', 'generation', 'plain', 'llama', model === half ? 5 : 10),
+			behind('-p behind pp512', 'prompt', 'plain', 'llama', 5),
+			behind('screen behind -p', 'generation', 'screen', 'plain', 3),
 		);
-		const [ours, theirs] = [plain.get(threadCounts[0] ?? 1)?.memory ?? [], llama.get(threadCounts[0] ?? 1)?.memory ?? []];
+		const [ours, theirs] = [cases[0]?.plain.memory ?? [], cases[0]?.llama.memory ?? []];
 		lines.push({
-			name: `${basename(model, '.gguf').slice(0, 12)}: more memory`,
+			name: `${name}: more memory`,
 			value: ours.length > 0 && theirs.length > 0 ? mib(ours) - mib(theirs) : undefined,
 			unit: 'MiB',
 			digits: 0,

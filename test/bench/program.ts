@@ -34,6 +34,12 @@ export const makeScratch = (): Scratch => {
 export const openProgram = (args: readonly string[], env: Readonly<Record<string, string>>): TerminalHandle =>
 	openTerminal({args: [cliPath, ...args], columns: 120, rows: 32, env});
 
+/** Another one begins every round: what ran before has left the machine warm. */
+export const inTurns = <T>(turns: readonly T[], round: number): readonly T[] => {
+	const first = round % turns.length;
+	return [...turns.slice(first), ...turns.slice(0, first)];
+};
+
 /** For a benchmark on a slow machine; a test has its own limit. */
 export const patience: WaitOptions = {timeoutMs: 180_000};
 
