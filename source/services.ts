@@ -17,7 +17,7 @@ import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
-import {concrete, followThreads, isSameSettings, stepBetween} from './planner/settings.js';
+import {concrete, followThreads, isSameSettings, stepBetween, wantedContext} from './planner/settings.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
 import type {Speeds} from './planner/types.js';
 import {watchWaiting} from './planner/waiting-change.js';
@@ -115,6 +115,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		measured: measured.tokensPerSecond,
 		driverBytes: loads.driverBytes,
 		mlockLimitBytes: ports.mlockLimitBytes,
+		wantedContext: ({trainedContext}) => wantedContext(options.wanted.contextSize, trainedContext),
 	});
 
 	const giveAdvice = createAdviser({

@@ -68,6 +68,7 @@ const adviceToJson = ({text, settings, ...effect}: Advice) => ({
 	freesRamBytes: roundedOrNull(effect.freesRamBytes),
 	moreLayers: orNull(effect.moreLayers),
 	moreExpertLayers: orNull(effect.moreExpertLayers),
+	contextSize: orNull(effect.contextSize),
 	tokensPerSecond: orNull(effect.tokensPerSecond),
 	verdict: orNull(effect.verdict),
 	settings: orNull(settings),

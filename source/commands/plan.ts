@@ -150,6 +150,7 @@ const reportOn = async (
 					driverBytes,
 					ask: askOrTooLarge,
 					canPlaceExperts: mostCpuExperts > 0,
+					wantedContext: scene.settings.contextSize,
 				})
 			: [],
 		mlockLimitBytes,

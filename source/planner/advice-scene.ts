@@ -19,6 +19,8 @@ export type AdviceRequest = {
 	readonly driverBytes: number;
 	/** Tokens in the context that speeds are predicted for. */
 	readonly fillTokens?: number | undefined;
+	/** Tokens of context that were wanted, where a fit may have chosen fewer. */
+	readonly wantedContext?: number | undefined;
 };
 
 /** What it is about, and what it takes to follow: 0 a key, 1 another start, 2 another file, 3 another machine. */
@@ -77,10 +79,11 @@ const stillWords = ({verdict}: Plan): string => (verdict === 'paging' ? ' (it st
 export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, freesVramBytes?: number): Found | undefined => {
 	const {plan, best} = scene;
 	if (isImpossible(next.settings) || (isGood(plan) && !isGood(next))) return undefined;
+	const isLarger = next.settings.contextSize > plan.settings.contextSize;
 	const isFewer = next.settings.gpuLayers < plan.settings.gpuLayers && kind !== 'layers' && kind !== 'no GPU';
 	const areExpertsMoved = next.settings.cpuExpertLayers > plan.settings.cpuExpertLayers && kind !== 'experts' && kind !== 'no GPU';
 	// Fewer layers alone do the same.
-	if (isFewer && next.settings.gpuLayers <= (best?.settings.gpuLayers ?? -1)) return undefined;
+	if (isFewer && !isLarger && next.settings.gpuLayers <= (best?.settings.gpuLayers ?? -1)) return undefined;
 	const speed = next.tokensPerSecond;
 	const gain = speed !== undefined && plan.tokensPerSecond !== undefined ? speed / plan.tokensPerSecond - 1 : 0;
 	const improves = !isGood(plan) && (isImpossible(plan.settings) ? isGood(next) : isWorse(plan.verdict, next.verdict));
@@ -98,6 +101,7 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, free
 		moreLayers: ifMore(next.settings.gpuLayers - plan.settings.gpuLayers),
 		moreExpertLayers:
 			next.settings.gpuLayers < plan.settings.gpuLayers ? undefined : ifMore(plan.settings.cpuExpertLayers - next.settings.cpuExpertLayers),
+		contextSize: isLarger ? next.settings.contextSize : undefined,
 		tokensPerSecond: speed,
 		verdict: improves ? next.verdict : undefined,
 		settings: needs[kind] === 0 ? next.settings : undefined,
@@ -106,7 +110,8 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, free
 	const isMoreOnGpu =
 		next.settings.gpuLayers > fitted.gpuLayers ||
 		(next.settings.gpuLayers >= plan.settings.gpuLayers && next.settings.cpuExpertLayers < fitted.cpuExpertLayers);
-	const isBetter = gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
+	const isBetter =
+		isLarger || gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
 	const eases = plan.verdict === 'paging' && advice.freesRamBytes !== undefined && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
 	return improves || (isGood(plan) ? isBetter : eases && !isWorse(next.verdict, plan.verdict)) ? {kind, advice, improves, gain} : undefined;
 };

@@ -1,5 +1,5 @@
 import type {Settings} from '../engine/types.js';
-import type {Scene} from './advice-scene.js';
+import {isGood, type Scene} from './advice-scene.js';
 import {askAt, fewestCpuExperts, type Ground, isFine, mostLayers} from './layer-search.js';
 import type {Machine, Plan} from './types.js';
 
@@ -32,4 +32,20 @@ export const mostFor = async (scene: Scene, settings: Settings, machine: Machine
 	const areExpertsMoved = hasOpenExperts(scene) && (plan.settings.gpuLayers >= facts.layers || machine !== ground.machine);
 	const experts = areExpertsMoved ? await fewestExpertsFor(scene, settings, machine) : undefined;
 	return experts ?? mostLayers(settings, facts.layers, known, ask, {...ground, machine});
+};
+
+/** With all of the context that was wanted, where there is less of it; undefined: it does not fit, or goes with as many layers without the change. */
+export const wholeContextFor = async (scene: Scene, change: Partial<Settings>, machine: Machine): Promise<Plan | undefined> => {
+	const {plan, ask, ground, wantedContext = 0} = scene;
+	if (wantedContext <= plan.settings.contextSize) return undefined;
+	const wholeAt = async (settings: Settings, on: Machine): Promise<Plan | undefined> => {
+		const same = await askAt(settings, ask, {...ground, machine: on});
+		const most = on.vram && (await mostFor(scene, settings, on));
+		const better = most && (!isGood(same) || most.settings.gpuLayers > settings.gpuLayers) ? most : same;
+		return isGood(better) ? better : undefined;
+	};
+	const wanted = {...plan.settings, contextSize: wantedContext};
+	const without = await wholeAt(wanted, ground.machine);
+	const whole = await wholeAt({...wanted, ...change}, machine);
+	return whole && whole.settings.gpuLayers > (without?.settings.gpuLayers ?? -1) ? whole : undefined;
 };

@@ -1,7 +1,7 @@
 import type {CacheType, DryRun, Settings} from '../engine/types.js';
 import {count} from '../lib/format.js';
 import {type Candidate, compare, type Found, type Kind, type Scene} from './advice-scene.js';
-import {fewestExpertsFor, hasOpenExperts, mostFor} from './advice-search.js';
+import {fewestExpertsFor, hasOpenExperts, mostFor, wholeContextFor} from './advice-search.js';
 import {askAt, type Ground} from './layer-search.js';
 import {limitBytes, planOf} from './memory.js';
 import {isImpossible} from './settings.js';
@@ -28,14 +28,16 @@ const withSmallerContext = (scene: Scene) => {
 	return half < contextSize ? changed(scene, 'context', `context ${count(contextSize)} → ${count(half)}`, {contextSize: half}) : undefined;
 };
 
-const withCacheType = (type: CacheType, from: readonly CacheType[]) => (scene: Scene) => {
+const withCacheType = (type: CacheType, from: readonly CacheType[]) => async (scene: Scene) => {
 	const {cacheTypeK, cacheTypeV, flashAttention} = scene.plan.settings;
 	if (!from.includes(cacheTypeK) || !from.includes(cacheTypeV)) return undefined;
 	// llama.cpp takes a quantized V cache only with flash attention.
 	const change = {cacheTypeK: type, cacheTypeV: type, flashAttention: flashAttention === 'off' ? ('auto' as const) : flashAttention};
 	const before = cacheTypeK === cacheTypeV ? cacheTypeK : `${cacheTypeK} and ${cacheTypeV}`;
 	const also = flashAttention === 'off' ? ', flash attention off → auto' : '';
-	return changed(scene, 'KV cache', `KV cache ${before} → ${type}${also}`, change);
+	const text = `KV cache ${before} → ${type}${also}`;
+	const whole = await wholeContextFor(scene, change, scene.ground.machine);
+	return whole ? compare(scene, 'KV cache', text, whole) : changed(scene, 'KV cache', text, change);
 };
 
 const withOtherLayers = (scene: Scene) => {
@@ -103,8 +105,8 @@ const withoutBudget = (side: 'vram' | 'ram') => async (scene: Scene) => {
 	if (memory?.budgetBytes === undefined || limitBytes(memory) < memory.budgetBytes) return undefined;
 	const machine = {...ground.machine, [side]: {...memory, budgetBytes: undefined}};
 	const free: Ground = {...ground, machine};
-	const next =
-		side === 'vram' ? await mostFor(scene, plan.settings, machine) : planOf({...free, settings: plan.settings, dryRun: known.dryRun});
+	const same = () => planOf({...free, settings: plan.settings, dryRun: known.dryRun});
+	const next = (await wholeContextFor(scene, {}, machine)) ?? (side === 'vram' ? await mostFor(scene, plan.settings, machine) : same());
 	return next && compare(scene, 'budget', `without the ${side === 'vram' ? 'VRAM' : 'RAM'} budget`, next);
 };
 

@@ -10,10 +10,12 @@ type Options = {
 	/** What to plan with, as it is now. */
 	readonly groundOf: (model: ModelFacts) => Ground;
 	readonly device: () => Device | undefined;
+	/** Tokens of context that a model was wanted with. */
+	readonly wantedContext: (model: ModelFacts) => number;
 };
 
 /** Plans by what the engine has said of one model, which is asked once about the same. */
-export const createKnownPlans = ({askEngine, groundOf, device}: Options) => {
+export const createKnownPlans = ({askEngine, groundOf, device, wantedContext}: Options) => {
 	let model: ModelFacts | undefined;
 	let said = new Map<string, Known>();
 
@@ -59,7 +61,14 @@ export const createKnownPlans = ({askEngine, groundOf, device}: Options) => {
 			const ground = {...groundOf(facts), ...(machine && {machine})};
 			const plan = planOf({settings, dryRun: await askOn(settings), ...ground});
 			const at = device();
-			return adviceFor({...ground, plan, facts, ask: askOn, canPlaceExperts: at && canPlaceExperts(at)});
+			return adviceFor({
+				...ground,
+				plan,
+				facts,
+				ask: askOn,
+				canPlaceExperts: at && canPlaceExperts(at),
+				wantedContext: wantedContext(facts),
+			});
 		},
 	};
 };

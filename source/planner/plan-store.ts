@@ -20,6 +20,7 @@ import {
 	type SettingName,
 	stepBetween,
 } from './settings.js';
+import {leastFillTokens} from './speed.js';
 import type {Advice, Machine, Plan, Speeds} from './types.js';
 
 type Options = {
@@ -37,10 +38,8 @@ type Options = {
 	/** What the driver takes beyond llama.cpp's own numbers, learned from real loads. */
 	readonly driverBytes: () => number;
 	readonly mlockLimitBytes: () => Promise<number | undefined>;
+	readonly wantedContext: (model: ModelFacts) => number;
 };
-
-/** Tokens of a conversation that has only begun: a question and half of its answer. */
-const leastFillTokens = 200;
 
 /** The settings that the user has moved but not applied, and what they would take. */
 export const createPlanStore = ({
@@ -54,6 +53,7 @@ export const createPlanStore = ({
 	measured,
 	driverBytes,
 	mlockLimitBytes,
+	wantedContext,
 }: Options) => {
 	const store = createStore(noPlan(budgets));
 	const change = (part: Partial<PlanState>) =>
@@ -72,6 +72,7 @@ export const createPlanStore = ({
 			fillTokens: Math.max(leastFillTokens, engine.get().contextUsed),
 		}),
 		device: () => engine.get().device,
+		wantedContext,
 	});
 	let model: ModelFacts | undefined;
 	let timer: NodeJS.Timeout | undefined;
@@ -255,8 +256,7 @@ export const createPlanStore = ({
 			}
 
 			const {wishes, tryOut, fit} = fitted;
-			const {bindingLimit} = fit;
-			const binding = bindingLimit ? {...bindingLimit, layersWithQ8Cache: 0} : 'all fit';
+			const binding = fit.bindingLimit ? {...fit.bindingLimit, layersWithQ8Cache: 0} : 'all fit';
 			setPending(fit.plan.settings, binding);
 			const more = await layersWithQ8Cache(fit, wishes, tryOut);
 			if (binding !== 'all fit' && more > 0 && store.get().binding === binding) change({binding: {...binding, layersWithQ8Cache: more}});

@@ -5,6 +5,8 @@ import type {ModelWeights, Speeds} from './types.js';
 
 /** Tokens in the context that a prediction counts with, where nobody says: a short conversation. */
 export const usualFillTokens = 1000;
+/** Of a conversation that has only begun: a question and half of its answer. */
+export const leastFillTokens = 200;
 
 export type Load = {
 	readonly settings: Pick<Settings, 'gpuLayers' | 'cpuExpertLayers' | 'contextSize' | 'threads'> & {readonly cacheTypeK: CacheType};

@@ -114,6 +114,8 @@ export type Advice = {
 	readonly moreLayers: number | undefined;
 	/** Layers whose experts need no longer be on the CPU. */
 	readonly moreExpertLayers?: number | undefined;
+	/** What the context becomes, where it becomes larger. */
+	readonly contextSize?: number | undefined;
 	/** What it makes of the speed, in tokens per second. */
 	readonly tokensPerSecond: number | undefined;
 	/** Settings that do it; undefined: it takes another file, another machine or another start. */

@@ -4,6 +4,7 @@ import type {DryRun, ModelFacts, Settings} from '../../source/engine/types.js';
 import {adviceFor} from '../../source/planner/advice.js';
 import {planOf} from '../../source/planner/memory.js';
 import {gpuBlocks, placedBytes} from '../../source/planner/placement.js';
+import {adviceText} from '../../source/planner/plan-words.js';
 import type {Machine, ModelWeights, Speeds} from '../../source/planner/types.js';
 import {baseSettings} from '../support/fake-engine.js';
 
@@ -55,7 +56,7 @@ const machineOf = (vramGib: number | undefined, ramGib: number, budgetGib?: numb
 const adviceAt = async (
 	change: Partial<Settings>,
 	machine: Machine,
-	more: {weights?: ModelWeights; facts?: ModelFacts; speeds?: Speeds | undefined; canPlaceExperts?: boolean} = {},
+	more: {weights?: ModelWeights; facts?: ModelFacts; speeds?: Speeds | undefined; canPlaceExperts?: boolean; wantedContext?: number} = {},
 ) => {
 	const weights = more.weights ?? dense;
 	const settings = {...baseSettings, ...change};
@@ -64,7 +65,7 @@ const adviceAt = async (
 		asked++;
 		return dryRunAt(wanted, weights);
 	};
-	const request = {weights, machine, driverBytes: 0, speeds: 'speeds' in more ? more.speeds : speeds};
+	const request = {weights, machine, driverBytes: 0, wantedContext: more.wantedContext, speeds: 'speeds' in more ? more.speeds : speeds};
 	const plan = planOf({...request, settings, dryRun: dryRunAt(settings, weights)});
 	const advice = await adviceFor({...request, plan, facts: more.facts ?? facts, ask, canPlaceExperts: more.canPlaceExperts ?? false});
 	const planAt = (other: Settings) => planOf({...request, settings: other, dryRun: dryRunAt(other, weights)});
@@ -177,6 +178,48 @@ test('every effect is against the settings on the screen', async () => {
 	const card = few.advice.find(({text}) => text.startsWith('a GPU with 24 GB'));
 	expect(card?.moreLayers).toBeGreaterThan(30);
 	for (const {moreLayers, settings} of few.advice) if (settings) expect(moreLayers ?? 0).toBe(Math.max(0, settings.gpuLayers - 10));
+});
+
+describe('a context that came out smaller than it was wanted', () => {
+	const ramBudget = (budgetGib: number): Machine => {
+		const {ram} = machineOf(undefined, 64);
+		return {vram: undefined, ram: ram && {...ram, budgetBytes: budgetGib * gib}};
+	};
+	const whole = (text: string) => ({text, contextSize: 8192});
+	test.each<[string, Partial<Settings>, Machine, number | undefined, ReadonlyArray<{text: string; contextSize: number}>]>([
+		[
+			'a RAM budget that q8_0 keeps',
+			{gpuLayers: 0, contextSize: 2048},
+			ramBudget(41.5),
+			8192,
+			['KV cache f16 → q8_0', 'KV cache f16 → q4_0', 'without the RAM budget'].map(whole),
+		],
+		[
+			'a RAM budget that only q4_0 keeps',
+			{gpuLayers: 0, contextSize: 512},
+			ramBudget(40.5),
+			8192,
+			['KV cache f16 → q4_0', 'without the RAM budget'].map(whole),
+		],
+		[
+			'a VRAM budget and layers that were given',
+			{gpuLayers: 20, contextSize: 2048},
+			machineOf(24, 64, 11.8),
+			8192,
+			['KV cache f16 → q8_0', 'KV cache f16 → q4_0', 'without the VRAM budget'].map(whole),
+		],
+		['as much as was wanted', {gpuLayers: 0, contextSize: 8192}, ramBudget(43), 8192, []],
+		['there is room for it', {gpuLayers: 0, contextSize: 2048}, ramBudget(43), 8192, []],
+		['nobody says what was wanted', {gpuLayers: 0, contextSize: 2048}, ramBudget(41.5), undefined, []],
+	])('%s', async (_what, settings, machine, wantedContext, expected) => {
+		const {advice, plan, planAt} = await adviceAt(settings, machine, wantedContext === undefined ? {} : {wantedContext});
+		expect(['fits', 'tight']).toContain(plan.verdict);
+		const larger = advice.filter(({contextSize}) => contextSize !== undefined);
+		expect(larger.map(({text, contextSize}) => ({text, contextSize}))).toEqual(expect.arrayContaining([...expected]));
+		expect(larger).toHaveLength(expected.length);
+		for (const {settings: next, text} of larger) if (next) expect([text, planAt(next).verdict]).toEqual([text, 'fits']);
+		for (const one of larger) expect(adviceText(one)).toContain('the whole context of 8,192');
+	});
 });
 
 describe('no larger card than it takes', () => {

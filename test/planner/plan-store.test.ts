@@ -42,6 +42,7 @@ const setUp = ({speeds, mlockLimitBytes, ...options}: Options = {}) => {
 		measured: (_model, {gpuLayers}) => (gpuLayers === 13 ? 18.4 : undefined),
 		driverBytes: () => 0,
 		mlockLimitBytes: async () => mlockLimitBytes,
+		wantedContext: () => 8192,
 	});
 	const seen: Array<Settings | undefined> = [plan.get().pending];
 	plan.subscribe(() => {
