@@ -18,6 +18,8 @@ export type BenchOptions = Pick<CliOptions, 'gpu' | 'budgets' | 'ascii'> & {
 	readonly repetitions: number;
 	readonly format: (typeof formats)[number];
 	readonly tune: TuneOptions | undefined;
+	/** Nothing is measured. */
+	readonly forget: boolean;
 };
 
 export type TuneOptions = {
@@ -82,7 +84,7 @@ const tuneOptions = (given: GivenFlags, shown: BenchOptions['shown'], combinatio
 	return {values, yes: given.yes === true};
 };
 
-const ownFlags = ['tune', 'yes', 'n-prompt', 'prompt', 'n-gen', 'predict', 'repetitions', 'output', 'json'] as const;
+const ownFlags = ['tune', 'yes', 'forget', 'n-prompt', 'prompt', 'n-gen', 'predict', 'repetitions', 'output', 'json'] as const;
 const ofAnswers = ['system', 'temp', 'top-k', 'top-p', 'min-p', 'seed', 'lookup', 'draft-model', 'gpu-layers-draft'] as const;
 
 /**
@@ -93,6 +95,8 @@ The same flags as everywhere, with several values; `-p` and `-n` mean what they 
 export const toBenchOptions = (given: GivenFlags, positional: readonly string[]): BenchOptions => {
 	const stray = ofAnswers.find(name => given[name] !== undefined);
 	if (stray) throw new UsageError(`--${stray} is about answers, and vramble bench writes none.`);
+	if (given.forget && Object.keys(given).length > 1)
+		throw new UsageError('--forget measures nothing: it takes the model, and no other flags.');
 	const settingsGiven = Object.fromEntries(Object.entries(given).filter(([name]) => !ownFlags.some(own => own === name))) as GivenFlags;
 	let products: readonly GivenFlags[] = [settingsGiven];
 	const shown = new Set<FlagName>();
@@ -132,6 +136,7 @@ export const toBenchOptions = (given: GivenFlags, positional: readonly string[])
 		shown,
 		tests,
 		repetitions,
+		forget: given.forget === true,
 		tune: given.tune
 			? tuneOptions(
 					given,

@@ -47,6 +47,13 @@ export type BenchTest = {readonly promptTokens: number; readonly generatedTokens
 export const testName = ({promptTokens, generatedTokens}: BenchTest): string =>
 	promptTokens > 0 ? `pp${promptTokens}` : `tg${generatedTokens}`;
 
+/** `--gpu-layers 8 --threads 2`. */
+export const flagsWith = (settings: WantedSettings, isNamed: (setting: BenchSetting) => boolean): string =>
+	benchSettings
+		.filter(isNamed)
+		.map(({flag, value}) => `--${flag} ${value(settings)}`)
+		.join(' ');
+
 /** `ngl 8, threads 2`. */
 export const describeSettings = (settings: WantedSettings, shown: ReadonlySet<FlagName>): string =>
 	benchSettings

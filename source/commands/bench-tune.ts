@@ -7,7 +7,7 @@ import type {BenchOutside} from './bench.js';
 import type {BenchOptions, TuneOptions} from './bench-options.js';
 import {tokensPerSecond} from './bench-rows.js';
 import {createBenchSession} from './bench-session.js';
-import {type BenchTest, benchSettings, testName, tunableFlags} from './bench-settings.js';
+import {type BenchTest, flagsWith, testName, tunableFlags} from './bench-settings.js';
 import type {FlagName} from './flags.js';
 
 const threadCounts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
@@ -70,12 +70,6 @@ const searchedFlags = ({model, device}: Scene): ReadonlySet<FlagName> => {
 	return new Set(Object.values(tunableFlags).filter(flag => hasExperts || flag !== 'n-cpu-moe'));
 };
 
-const flagsOf = (settings: Settings, searched: ReadonlySet<FlagName>): string =>
-	benchSettings
-		.filter(({flag}) => searched.has(flag))
-		.map(({flag, value}) => `--${flag} ${value(settings)}`)
-		.join(' ');
-
 const summary = ({settings, before, after}: Tuned, scene: Scene, isChanged: boolean): string => {
 	const {tests} = scene.options;
 	const speeds = tests.map(test => {
@@ -84,7 +78,8 @@ const summary = ({settings, before, after}: Tuned, scene: Scene, isChanged: bool
 		const since = was === undefined ? "the planner's choice does not work" : `${rate(was)} with the planner's choice`;
 		return `${testName(test)} ${rate(after[speedOf(test)])} tok/s (${since})`;
 	});
-	return `Fastest: ${flagsOf(settings, searchedFlags(scene))}${isChanged ? '' : ", the planner's choice"}\n${speeds.join(', ')}\n`;
+	const searched = searchedFlags(scene);
+	return `Fastest: ${flagsWith(settings, ({flag}) => searched.has(flag))}${isChanged ? '' : ", the planner's choice"}\n${speeds.join(', ')}\n`;
 };
 
 /** Searches the fastest settings by real runs, and keeps them for this model where that is wanted. Resolves with the exit code. */

@@ -73,6 +73,7 @@ export const flags = [
 	{names: ['output', 'o'], value: 'md|json|csv', text: 'what is printed (md); --json is the same as -o json', of: 'bench'},
 	{names: ['tune'], text: 'search the fastest layers, experts, threads and batch size, beginning with the planner', of: 'bench'},
 	{names: ['yes', 'y'], text: 'open the model with what --tune has found from now on, without asking', of: 'bench'},
+	{names: ['forget'], text: 'no longer open the model with what --tune has found; measures nothing', of: 'bench'},
 	{names: ['mmap', 'mmp'], value: '0|1', text: 'map the weights from the file (1)', of: 'bench'},
 	{names: ['help', 'h'], text: 'this help'},
 	{names: ['version'], text: 'the version'},

@@ -103,6 +103,7 @@ const besideSettings: readonly FlagName[] = [
 	'min-p',
 	'seed',
 	'lookup',
+	'print-command',
 	'json',
 	'ascii',
 ];

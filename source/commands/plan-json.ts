@@ -86,6 +86,7 @@ export const planReportToJson = (report: Report) => {
 		plans: report.plans.map(plan => planToJson(plan, refusalOf(plan, report) !== undefined, plan === recommendedOf(report))),
 		bindingLimit: bindingToJson(report.bindingLimit),
 		largestContext: orNull(report.largestContext?.plan.settings.contextSize),
+		kept: report.kept ? {...report.kept, tokensPerSecond: orNull(report.kept.tokensPerSecond)} : null,
 		advice: report.advice.map(adviceToJson),
 	};
 };

@@ -5,6 +5,7 @@ import type {LargestContext} from '../planner/fit-context.js';
 import {cannotLock} from '../planner/mlock.js';
 import {isImpossible} from '../planner/settings.js';
 import type {Advice, Plan} from '../planner/types.js';
+import type {Kept} from './plan-kept.js';
 import type {Target} from './plan-target.js';
 
 export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
@@ -41,6 +42,8 @@ export type Report = {
 	readonly largestContext: LargestContext | undefined;
 	/** Bytes that may be locked in RAM; undefined: no limit is known. */
 	readonly mlockLimitBytes: number | undefined;
+	/** undefined: nothing is, or settings were given. */
+	readonly kept: Kept | undefined;
 	readonly advice: readonly Advice[];
 	readonly warnings: readonly string[];
 };

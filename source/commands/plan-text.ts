@@ -3,6 +3,7 @@ import {count, fileSize, memory} from '../lib/format.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
+import {keptWords} from './plan-kept.js';
 import {type Report, recommendedOf, refusalOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
 import {
@@ -156,6 +157,7 @@ const one = (report: Report, width: number): readonly string[] => {
 	const words = [
 		...(isFree ? [`▸ recommended: ${way}.`] : []),
 		...(bindingLimit ? [`${bindingText(chosen, bindingLimit)}.`] : allFit),
+		...keptWords(report),
 		...ramNotes(report),
 		contextWords(report),
 		...notes(report),

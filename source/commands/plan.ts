@@ -4,21 +4,25 @@ import {isDeviceChoice} from '../engine/gpu-devices.js';
 import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import {memory} from '../lib/format.js';
 import type {RamAndSwap} from '../monitor/ram-and-swap.js';
-import type {ProcessMemory} from '../monitor/types.js';
+import type {ProcessMemory, Readings} from '../monitor/types.js';
 import {vramOf} from '../monitor/vram.js';
 import {adviceFor} from '../planner/advice.js';
 import type {PlanFor} from '../planner/fit.js';
 import {largestContext} from '../planner/fit-context.js';
 import {fitSettings} from '../planner/fit-settings.js';
+import {keptOr} from '../planner/kept.js';
+import {machineOf} from '../planner/machine.js';
+import type {Measurements} from '../planner/measurement-store.js';
 import {planOf} from '../planner/memory.js';
 import {mostCpuExperts} from '../planner/placement.js';
-import {canPlaceExperts, concrete} from '../planner/settings.js';
+import {canPlaceExperts, concrete, isSameSettings} from '../planner/settings.js';
 import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
 import {UsageError} from './flags.js';
 import type {CliOptions} from './options.js';
 import {serverCommand} from './plan-command.js';
 import {elsewhere, orTooLarge, takesAll} from './plan-dry-run.js';
 import {planReportToJson} from './plan-json.js';
+import {type Kept, keptWords} from './plan-kept.js';
 import {type PlanModel, type Report, refusalOf} from './plan-report.js';
 import {rowLayers} from './plan-rows.js';
 import {type Target, targetsOf} from './plan-target.js';
@@ -35,6 +39,8 @@ export type PlanOutside = {
 	readonly speeds: (model: ModelFacts, device: Device) => Promise<Speeds | undefined>;
 	/** What the driver takes on the device at hand beyond llama.cpp's own numbers. */
 	readonly driverBytes: (device: Device) => Promise<number>;
+	/** What `vramble bench` has measured of a model on the machine at hand. */
+	readonly measurements: (model: ModelFacts, device: Device) => Promise<Measurements>;
 	/** Bytes that this user may lock in RAM; undefined: no limit is known. */
 	readonly mlockLimitBytes: () => Promise<number | undefined>;
 	/** Threads that `auto` stands for. */
@@ -46,7 +52,7 @@ export type PlanOutside = {
 	readonly signal: AbortSignal;
 };
 
-type Wishes = Pick<CliOptions, 'gpu' | 'wanted' | 'plan' | 'json' | 'ascii'>;
+type Wishes = Pick<CliOptions, 'gpu' | 'wanted' | 'usesKept' | 'plan' | 'json' | 'ascii'>;
 
 type Scene = {
 	readonly model: PlanModel;
@@ -58,6 +64,7 @@ type Scene = {
 	readonly contextSize: WantedSettings['contextSize'];
 	readonly driverBytes: number;
 	readonly mlockLimitBytes: number | undefined;
+	readonly kept: Kept | undefined;
 	readonly ask: AskDryRun;
 };
 
@@ -154,18 +161,33 @@ const reportOn = async (
 				})
 			: [],
 		mlockLimitBytes,
+		kept: scene.kept,
 		warnings: warningsAbout(chosen, scene, model, mlockLimitBytes),
 	};
 };
 
-const readTargets = async (options: Wishes, facts: ModelFacts, device: Device, outside: PlanOutside): Promise<readonly Target[]> => {
-	const [memory, ramAndSwap, processMemory, speeds] = await Promise.all([
-		outside.engine.memory({settings: options.wanted}),
+const read = async (settings: WantedSettings, outside: PlanOutside): Promise<Readings> => {
+	const [memory, ramAndSwap, processMemory] = await Promise.all([
+		outside.engine.memory({settings}),
 		outside.ramAndSwap(),
 		outside.processMemory(),
-		outside.speeds(facts, device),
 	]);
-	return targetsOf({vram: vramOf(memory), ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory}, speeds, options.plan);
+	return {vram: vramOf(memory), ram: ramAndSwap?.ram, swap: ramAndSwap?.swap, processMemory};
+};
+
+/** As a load would choose them. */
+const readKept = async (
+	{wanted, usesKept}: Wishes,
+	{model: {facts}, device, driverBytes, ask}: Omit<Scene, 'kept'>,
+	outside: PlanOutside,
+): Promise<Kept | undefined> => {
+	if (!usesKept) return undefined;
+	const {kept: settings, measured} = await outside.measurements(facts, device);
+	if (!settings) return undefined;
+	const readMachine = async (tried: Settings) => machineOf(await read(tried, outside), {vram: undefined, ram: undefined});
+	const opened = await keptOr(settings, wanted, {model: facts, readMachine, driverBytes, dryRun: ask});
+	const same = measured.find(other => isSameSettings(other.settings, settings));
+	return {settings, tokensPerSecond: same?.tokensPerSecond, fits: opened !== wanted};
 };
 
 /** What a mail, or a file, is read with. */
@@ -177,6 +199,7 @@ const warn = (report: Report, isCommand: boolean, {stderr}: PlanOutside) => {
 	const verdict = verdictWords(chosen, refusalOf(chosen, report));
 	const doubts = [
 		...warnings,
+		...(isCommand ? keptWords(report) : []),
 		...(isCommand && !target.machine.vram ? [noGpu] : []),
 		...(isCommand && verdict !== 'fits' ? [`These settings: ${verdict}.`] : []),
 	];
@@ -209,9 +232,9 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 	try {
 		status.show('Starting llama.cpp …');
 		const device = await engine.start({gpu: options.gpu});
-		let asked = 0;
-		const targets = await readTargets(options, facts, device, outside);
-		const scene: Scene = {
+		let questions = 0;
+		const targets = targetsOf(await read(wanted, outside), await outside.speeds(facts, device), options.plan);
+		const asked: Omit<Scene, 'kept'> = {
 			model,
 			device,
 			settings: {
@@ -226,10 +249,11 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 			mlockLimitBytes: await outside.mlockLimitBytes(),
 			async ask(settings) {
 				if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
-				status.show(`Asking llama.cpp what it would take: ${++asked} …`);
+				status.show(`Asking llama.cpp what it would take: ${++questions} …`);
 				return checked(await engine.dryRun({path: facts.path, settings}));
 			},
 		};
+		const scene: Scene = {...asked, kept: await readKept(options, asked, outside)};
 		const isRead = !options.plan.printCommand;
 		const withAdvice = isRead && (targets.length === 1 || options.json);
 		const reports: Report[] = [];

@@ -106,4 +106,14 @@ export const createMeasurementStore = (file: CalibrationFile, machine: string) =
 	};
 };
 
+/** Keeps nothing for a model any more, on whatever backend it was found. false: nothing was kept. */
+export const forgetKept = async (file: CalibrationFile, model: Model): Promise<boolean> => {
+	const saved = parse(await file.read().catch(() => undefined));
+	const key = keyOf(model);
+	if (!Object.values(saved).some(models => models[key]?.kept)) return false;
+	const machines = mapValues(saved, ({[key]: own, ...others}) => (own ? {...others, [key]: {...own, kept: undefined}} : others));
+	await file.write(`${JSON.stringify({version, machines}, undefined, '\t')}\n`);
+	return true;
+};
+
 export type MeasurementStore = ReturnType<typeof createMeasurementStore>;

@@ -10,6 +10,7 @@ import {isUtf8} from '../lib/locale.js';
 import {readMemoryWith} from '../monitor/process-memory.js';
 import {createPlanner, createPorts, leave} from '../outside.js';
 import {measurementsOf} from '../planner/measured-here.js';
+import {forgetKept} from '../planner/measurement-store.js';
 import {endWhenTold, fail} from './output.js';
 import type {Places} from './places.js';
 
@@ -18,6 +19,14 @@ export const startBench = async (options: BenchOptions, {guidePath, engineProces
 	const {stdout, stderr, env} = process;
 	const ports = createPorts({guidePath, stdout, env});
 	const model = await ports.readModel(resolve(options.model ?? guidePath)).catch(error => fail(describeError(error), 1));
+	if (options.forget) {
+		const wasKept = await forgetKept(ports.measurements, model).catch(error => fail(describeError(error), 1));
+		stderr.write(
+			wasKept ? `vramble: forgotten; the planner chooses again for ${model.name}.\n` : `vramble: nothing was kept for ${model.name}.\n`,
+		);
+		return;
+	}
+
 	const controller = new AbortController();
 	const {signal} = controller;
 	const engine = createProcessEngine(engineProcess);

@@ -11,6 +11,7 @@ import {readMemoryWith} from '../monitor/process-memory.js';
 import {createPorts, leave} from '../outside.js';
 import {calibrationsOf} from '../planner/calibration-store.js';
 import {learnedDriverBytes} from '../planner/driver.js';
+import {measurementsOf} from '../planner/measured-here.js';
 import {createSpeedKeeper} from '../planner/speed-keeper.js';
 import {endWhenTold, fail} from './output.js';
 import type {Places} from './places.js';
@@ -20,7 +21,7 @@ export const startPlan = async (options: CliOptions, {guidePath, engineProcess}:
 	const {stdout, stderr, env} = process;
 	const status = createStatusLine(stderr);
 	status.show('Reading the header …');
-	const {probes, threads, mlockLimitBytes, calibration} = createPorts({guidePath, stdout, env});
+	const {probes, threads, mlockLimitBytes, calibration, measurements} = createPorts({guidePath, stdout, env});
 	const controller = new AbortController();
 	const path = resolve(options.model ?? guidePath);
 	const {facts, tensors} = await checkModelFile(path).catch(error => {
@@ -48,6 +49,7 @@ export const startPlan = async (options: CliOptions, {guidePath, engineProcess}:
 				await keeper.begin(calibrationsOf(calibration, device));
 				return keeper.speeds(model.path);
 			},
+			measurements: (model, device) => measurementsOf({file: measurements, machine: calibration.machine}, device).read(model),
 			driverBytes: async device => learnedDriverBytes(await calibrationsOf(calibration, device).readDriver(device.backend)),
 			stdout,
 			stderr,

@@ -103,6 +103,7 @@ describe('wrong usage', () => {
 		],
 		[['--tune', '-p', '1,2'], /--tune takes one --n-prompt and one --n-gen/],
 		[['--yes'], /--yes belongs to --tune/],
+		[['--forget', '--tune'], /--forget measures nothing/],
 		[['--temp', '0'], /--temp is about answers/],
 		[['--print-command'], /belongs to vramble plan/],
 		[['a.gguf', 'b.gguf'], /One model at a time: what is "b\.gguf"/],

@@ -52,6 +52,7 @@ const both = async (argv: readonly string[], facts: ModelFacts, device: Device) 
 			...probes,
 			engine,
 			speeds: async () => undefined,
+			measurements: async () => ({measured: [], kept: undefined}),
 			driverBytes: async () => 0,
 			mlockLimitBytes: async () => undefined,
 			threads: 4,

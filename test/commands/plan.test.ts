@@ -6,8 +6,9 @@ import {plan} from '../../source/commands/plan.js';
 import {createStatusLine} from '../../source/commands/status-line.js';
 import {EngineError} from '../../source/engine/engine-errors.js';
 import type {Engine, ModelFacts} from '../../source/engine/types.js';
+import type {Measurements} from '../../source/planner/measurement-store.js';
 import type {Speeds} from '../../source/planner/types.js';
-import {cpuDevice, createFakeEngine, gib, gpuDevice} from '../support/fake-engine.js';
+import {baseSettings, cpuDevice, createFakeEngine, gib, gpuDevice} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
 const collect = () => {
@@ -24,6 +25,7 @@ type Scene = {
 	readonly model?: Partial<ModelFacts>;
 	readonly dryRun?: Engine['dryRun'];
 	readonly speeds?: Speeds;
+	readonly measurements?: Partial<Measurements>;
 	readonly mlockLimitBytes?: number;
 	readonly signal?: AbortSignal;
 	/** Of the terminal; undefined: a pipe. */
@@ -55,6 +57,7 @@ const run = async (argv: readonly string[], {fake = createFakeEngine(), ramGib =
 			}),
 			processMemory: async () => undefined,
 			speeds: async () => scene.speeds ?? {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 40e9, overheadMs: 0.5},
+			measurements: async () => ({measured: [], kept: undefined, ...scene.measurements}),
 			driverBytes: async () => 0.25 * gib,
 			mlockLimitBytes: async () => scene.mlockLimitBytes,
 			threads: 4,
@@ -128,6 +131,37 @@ describe('as text', () => {
 			const {stdout} = await run(argv);
 			expect(stdout).toMatch(/^[\x20-\x7E\n]*$/);
 		}
+	});
+
+	const kept = {...baseSettings, gpuLayers: 18, contextSize: 4096, threads: 3};
+	const measurements = {kept, measured: [{settings: kept, tokensPerSecond: 18.4}]};
+	const flags = '--gpu-layers 18 --threads 3 --batch-size 512 --ctx-size 4096';
+	const named = `Kept by bench --tune: ${flags}, measured here: 18.4 tok/s. The model is opened with these settings`;
+	test.each<[string, readonly string[], Scene, string]>([
+		['what loading takes', [], {measurements}, named],
+		['not measured', [], {measurements: {kept}}, `Kept by bench --tune: ${flags}. The model is opened with these`],
+		['beside a command line', ['--print-command'], {measurements}, `vramble: ${named}`],
+		[
+			'no room',
+			[],
+			{measurements: {...measurements, kept: {...kept, gpuLayers: 81}}},
+			'They do not fit now: the model is opened as if nothing',
+		],
+	])('kept settings: %s', async (_what, argv, scene, expected) => {
+		const {stdout, stderr} = await run(argv, scene);
+		expect(`${stdout}${stderr}`.replaceAll(/\s+/g, ' ')).toContain(expected);
+	});
+
+	test.each([[['-ngl', '5']], [['-t', '2']], [['--vram', '12G']], [['--vram', '24G']]])(
+		'kept settings are not named with %j',
+		async argv => {
+			expect((await run(argv, {measurements})).stdout).not.toContain('Kept');
+			expect((await json(argv, {measurements})).first.kept).toBeNull();
+		},
+	);
+
+	test('kept settings in JSON', async () => {
+		expect((await json([], {measurements})).first.kept).toEqual({settings: kept, tokensPerSecond: 18.4, fits: true});
 	});
 
 	test('without a GPU: it says so, and plans without layers', async () => {
@@ -280,7 +314,18 @@ describe('--json', () => {
 		const {code, first, lines} = await json([]);
 		expect(code).toBe(0);
 		expect(lines).toHaveLength(1);
-		expect(Object.keys(first)).toEqual(['schema', 'exact', 'model', 'devices', 'ram', 'plans', 'bindingLimit', 'largestContext', 'advice']);
+		expect(Object.keys(first)).toEqual([
+			'schema',
+			'exact',
+			'model',
+			'devices',
+			'ram',
+			'plans',
+			'bindingLimit',
+			'largestContext',
+			'kept',
+			'advice',
+		]);
 		expect(first).toMatchObject({
 			schema: 1,
 			exact: true,

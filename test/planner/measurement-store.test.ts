@@ -1,6 +1,6 @@
 import {expect, test} from 'vitest';
 import type {Settings} from '../../source/engine/types.js';
-import {createMeasurementStore} from '../../source/planner/measurement-store.js';
+import {createMeasurementStore, forgetKept} from '../../source/planner/measurement-store.js';
 import {baseSettings} from '../support/fake-engine.js';
 import {createFakeFile} from '../support/fake-file.js';
 
@@ -41,6 +41,20 @@ test('another machine, another file and another size know nothing of it', async 
 	expect(await store.read({...model, sizeBytes: 1001})).toEqual(nothing);
 	await createMeasurementStore(file, 'there').keep(model, baseSettings);
 	expect(await store.read(model)).toMatchObject({kept: more});
+});
+
+test('what was kept is forgotten on every backend, and what was measured is not', async () => {
+	const file = createFakeFile();
+	const [here, there] = [createMeasurementStore(file, 'here'), createMeasurementStore(file, 'there')];
+	const other = {...model, path: '/models/b.gguf'};
+	await here.add(model, {settings: more, tokensPerSecond: 20});
+	for (const store of [here, there]) await store.keep(model, more);
+	await here.keep(other, more);
+	expect(await forgetKept(file, model)).toBe(true);
+	expect(await here.read(model)).toEqual({measured: [{settings: more, tokensPerSecond: 20}], kept: undefined});
+	expect((await there.read(model)).kept).toBeUndefined();
+	expect((await here.read(other)).kept).toEqual(more);
+	expect(await forgetKept(file, model)).toBe(false);
 });
 
 const saved = (value: unknown) => JSON.stringify({version: 1, machines: {here: {'/models/a.gguf | 1000': value}}});
