@@ -1,16 +1,10 @@
-import type {Device, ModelFacts, Settings, WantedSettings} from './engine/types.js';
+import type {ModelFacts, Settings} from './engine/types.js';
 import {count} from './lib/format.js';
 import {isBeyondTraining} from './planner/settings.js';
 
 export const trainingWarning = (model: ModelFacts, settings: Settings): string | undefined =>
 	isBeyondTraining(settings, model)
 		? `The context of ${count(settings.contextSize)} tokens is larger than the ${count(model.trainedContext)} that the model was trained for: answers may get worse.`
-		: undefined;
-
-/** What was asked for and cannot be had on this device. */
-export const deviceWarning = ({gpuLayers}: Settings, asked: WantedSettings, device: Device | undefined): string | undefined =>
-	typeof asked.gpuLayers === 'number' && asked.gpuLayers > 0 && gpuLayers === 0 && device?.backend === 'cpu'
-		? 'There is no GPU that llama.cpp can use here: all layers stay on the CPU.'
 		: undefined;
 
 export const forgetsWarning = ({contextSize}: Settings): string =>

@@ -114,7 +114,7 @@ export const createPlanner = ({
 			const {settings, contextLimit, paging, idle} = await loads.settle(model, {wanted, kept: usesKept ? kept : undefined}, device, signal);
 			if (contextLimit) say(contextLimit);
 			if (paging) say(paging);
-			if (idle) tell(idle);
+			for (const text of idle) tell(text);
 			return settings;
 		},
 		fits: settings => loads.fits(model, settings),

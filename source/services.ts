@@ -6,7 +6,7 @@ import type {Outcome} from './engine/engine-state.js';
 import {createEngineStore, type EngineStore} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {Size} from './lib/size.js';
-import {deviceWarning, forgetsWarning, trainingWarning} from './load-warnings.js';
+import {forgetsWarning, trainingWarning} from './load-warnings.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
 import {createAdviser} from './planner/adviser.js';
@@ -187,7 +187,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			const asked = {wanted, kept: options.usesKept ? kept : undefined};
 			const {settings, layersLimit, contextLimit, paging, idle} = await loads.settle(model, asked, device, signal);
 			tried = settings;
-			warn(paging, idle);
+			warn(paging, ...idle);
 			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
 			return settings;
 		};
@@ -196,7 +196,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const applied = engine.get().applied;
 		if (outcome.ok) {
 			for (const limit of limits) chat.note(limit);
-			if (applied) warn(trainingWarning(model, applied), deviceWarning(applied, options.wanted, engine.get().device));
+			if (applied) warn(trainingWarning(model, applied));
 			warnAboutExperts(model);
 			const {draftingOff} = engine.get();
 			if (draftingOff) chat.note(`Nothing is drafted: ${draftingOff}.`);

@@ -28,7 +28,6 @@ export const warningsAbout = (
 	const usual = wantedContext(wanted.contextSize, model.trainedContext);
 	const isShortened = wanted.contextSize === 'usual' && settings.contextSize < usual;
 	const shortened = `The context is ${count(settings.contextSize)} tokens: the usual ${count(usual)} do not fit.`;
-	const idle = idleWishes(wanted, model);
 	const unmatched =
 		settings.overrideTensor === undefined
 			? []
@@ -41,7 +40,7 @@ export const warningsAbout = (
 		...warnings,
 		...unmatchedWords,
 		...(isShortened ? [shortened] : []),
-		...(idle ? [idle] : []),
+		...idleWishes({...settings, cpuExpertLayers: wanted.cpuExpertLayers}, model),
 		...warningsOf(settings, model).map(asSentence),
 	];
 };

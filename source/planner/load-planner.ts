@@ -11,7 +11,7 @@ import {type Budgets, machineOf} from './machine.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {checkPossible} from './possible.js';
-import {canPlaceExperts} from './settings.js';
+import {canPlaceExperts, idleLayers} from './settings.js';
 import {type Settled, settle} from './settle.js';
 import type {Machine, Plan} from './types.js';
 
@@ -87,13 +87,14 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 			await capVram(machine);
 			const scene = {...about, machine};
 			await vet(model, wanted, askCarefully);
-			return settle(wanted, {
+			const settled = await settle(wanted, {
 				...scene,
 				canPlaceExperts: canPlaceExperts(device),
 				mlockLimitBytes: await mlockLimitBytes(),
 				askCarefully: tried => askCarefully(model.path, tried),
 				signal,
 			});
+			return {...settled, idle: [...settled.idle, ...idleLayers(wanted, device)]};
 		},
 		/** Whether there is room in the VRAM as it is now; what we hold of it counts as free. */
 		async fits(model: ModelFacts, settings: Settings): Promise<boolean> {

@@ -170,11 +170,27 @@ export const moveSetting = (settings: Settings, name: SettingName, move: Move, l
 export const isImpossible = ({flashAttention, cacheTypeV}: Pick<Settings, 'flashAttention' | 'cacheTypeV'>): boolean =>
 	flashAttention === 'off' && !['f32', 'f16', 'bf16'].includes(cacheTypeV);
 
-/** What was asked for and changes nothing; undefined: all of it does. */
-export const idleWishes = ({cpuExpertLayers}: Pick<WantedSettings, 'cpuExpertLayers'>, {expertLayers}: Pick<ModelFacts, 'expertLayers'>) =>
-	expertLayers === 0 && typeof cpuExpertLayers === 'number' && cpuExpertLayers > 0
-		? 'The model has no experts: --n-cpu-moe and --cpu-moe change nothing.'
-		: undefined;
+type Wishes = Pick<WantedSettings, 'cpuExpertLayers' | 'splitMode' | 'mainGpu' | 'tensorSplit'>;
+
+/** What was asked for and changes nothing. */
+export const idleWishes = (
+	{cpuExpertLayers, splitMode, mainGpu = 0, tensorSplit}: Wishes,
+	{expertLayers}: Pick<ModelFacts, 'expertLayers'>,
+): readonly string[] => {
+	const hasIdleExperts = expertLayers === 0 && typeof cpuExpertLayers === 'number' && cpuExpertLayers > 0;
+	const isOneGpu = splitMode === 'none';
+	return [
+		...(hasIdleExperts ? ['The model has no experts: --n-cpu-moe and --cpu-moe change nothing.'] : []),
+		...(mainGpu > 0 && !isOneGpu ? [`Layers go to all GPUs: --main-gpu ${mainGpu} changes nothing without --split-mode none.`] : []),
+		...(tensorSplit !== undefined && isOneGpu ? ['--split-mode none puts all layers on one GPU: --tensor-split changes nothing.'] : []),
+	];
+};
+
+/** Told apart from what a plan says of a machine without a GPU. */
+export const idleLayers = ({gpuLayers}: Pick<WantedSettings, 'gpuLayers'>, {backend}: Device): readonly string[] =>
+	typeof gpuLayers === 'number' && gpuLayers > 0 && backend === 'cpu'
+		? ['llama.cpp uses no GPU: --gpu-layers changes nothing, all layers stay on the CPU. vramble doctor says what works here.']
+		: [];
 
 export const isBeyondTraining = ({contextSize}: Settings, {trainedContext}: Pick<Limits, 'trainedContext'>): boolean =>
 	trainedContext !== undefined && contextSize > trainedContext;

@@ -31,8 +31,8 @@ export type Settled = {
 	readonly contextLimit: string | undefined;
 	/** Says so where the weights do not stay in RAM. */
 	readonly paging: string | undefined;
-	/** Says so where something was asked for that changes nothing. */
-	readonly idle: string | undefined;
+	/** What was asked for and changes nothing. */
+	readonly idle: readonly string[];
 };
 
 /**

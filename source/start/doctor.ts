@@ -129,7 +129,8 @@ export const startDoctor = async (options: CliOptions, {guidePath, engineProcess
 						const settings = concrete(await planner.settle(options.wanted, device), model);
 						remarks.push(...warningsOf(settings, model).map(asSentence));
 						const {gpuLayers, contextSize} = settings;
-						const text = `${model.name}: ${gpuLayers} of ${model.layers} layers on the GPU, ${count(contextSize)} tokens of context`;
+						const onGpu = device.backend === 'cpu' ? 0 : gpuLayers;
+						const text = `${model.name}: ${onGpu} of ${model.layers} layers on the GPU, ${count(contextSize)} tokens of context`;
 						return {text, remarks};
 					},
 		stdout,

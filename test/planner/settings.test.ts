@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
-import {cacheTypeNames, type Settings} from '../../source/engine/types.js';
+import {cacheTypeNames, type Device, type Settings, type WantedSettings} from '../../source/engine/types.js';
 import {
 	contextSizes,
 	dryRunKey,
 	followThreads,
+	idleLayers,
+	idleWishes,
 	limitsOf,
 	type Move,
 	movableNames,
@@ -14,7 +16,7 @@ import {
 	stepBetween,
 	warningsOf,
 } from '../../source/planner/settings.js';
-import {baseSettings, cpuDevice, gpuDevice} from '../support/fake-engine.js';
+import {baseSettings, cpuDevice, gpuDevice, wantedAuto} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
 const limits = limitsOf(bigModel, gpuDevice, 8);
@@ -182,4 +184,29 @@ test('both warnings at once; none about a trained context that is not known', ()
 	expect(warningsOf(settings, {...limits, trainedContext: undefined})).toEqual([
 		'a quantized V cache needs flash attention: without it llama.cpp refuses to load',
 	]);
+});
+
+test.each<[Partial<WantedSettings>, RegExp | undefined]>([
+	[{}, undefined],
+	[{mainGpu: 0}, undefined],
+	[{mainGpu: 3}, /^Layers go to all GPUs: --main-gpu 3 changes nothing without --split-mode none\.$/],
+	[{mainGpu: 3, splitMode: 'layer'}, /--main-gpu 3 changes nothing/],
+	[{mainGpu: 3, splitMode: 'none'}, undefined],
+	[{tensorSplit: '3,1'}, undefined],
+	[{tensorSplit: '3,1', splitMode: 'none'}, /--tensor-split changes nothing/],
+])('%j changes nothing: %s', (change, expected) => {
+	const said = idleWishes({...wantedAuto, ...change}, {expertLayers: 0});
+	if (expected) expect(said).toEqual([expect.stringMatching(expected)]);
+	else expect(said).toEqual([]);
+});
+
+test.each<[WantedSettings['gpuLayers'], Device, boolean]>([
+	[4, cpuDevice, true],
+	[0, cpuDevice, false],
+	['auto', cpuDevice, false],
+	[4, gpuDevice, false],
+])('%s GPU layers on %o: idle %s', (gpuLayers, device, isIdle) => {
+	expect(idleLayers({gpuLayers}, device)).toEqual(
+		isIdle ? [expect.stringMatching(/no GPU.*--gpu-layers changes nothing.*vramble doctor/)] : [],
+	);
 });
