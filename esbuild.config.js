@@ -3,18 +3,30 @@ import {basename} from 'node:path';
 import {build} from 'esbuild';
 import {buildHooks} from './source/engine/native/build.js';
 
-/** meow brings along what checks the package.json of others, and prepares it whenever it is imported: a quarter of `--help`. Ours is as it is. */
-const withoutNormalizing = {
-	name: 'meow without normalize-package-data',
+/** A dependency's file with `before` replaced; fails where it is no longer there. */
+const changed = (file, before, after) => ({
+	name: `changed ${file}`,
 	setup(building) {
-		building.onLoad({filter: /[\\/]meow[\\/]build[\\/]dependencies\.js$/}, ({path}) => {
+		building.onLoad({filter: new RegExp(`[\\\\/]node_modules[\\\\/]${file.replaceAll('/', '[\\\\/]')}$`)}, ({path}) => {
 			const text = readFileSync(path, 'utf8');
-			const contents = text.replace('var normalizeExports = requireNormalize();', 'var normalizeExports = data => data;');
-			if (contents === text) throw new Error('meow has changed: does it still need this?');
+			const contents = text.replace(before, after);
+			if (contents === text) throw new Error(`${file} has changed: does it still need this?`);
 			return {contents};
 		});
 	},
-};
+});
+
+const plugins = [
+	// meow brings along what checks the package.json of others, and prepares it whenever it is imported: a quarter of `--help`. Ours is as it is.
+	changed('meow/build/dependencies.js', 'var normalizeExports = requireNormalize();', 'var normalizeExports = data => data;'),
+	// Ink looks at every character of every frame anew, a third of what a frame costs. Most of them are as they were.
+	changed(
+		'ink/build/output.js',
+		'caches = new OutputCaches();',
+		`static remembered = new OutputCaches();
+		caches = Output.remembered.styledChars.size < 500 ? Output.remembered : (Output.remembered = new OutputCaches());`,
+	),
+];
 
 const {outputFiles} = await build({
 	entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts', 'source/engine/engine-process.ts'],
@@ -39,7 +51,7 @@ const {outputFiles} = await build({
 	external: ['node-llama-cpp', 'systeminformation', 'write-file-atomic', 'react-devtools-core'],
 	// What was CommonJS still calls `require` for Node's own modules.
 	banner: {js: "import {createRequire as requireFrom} from 'node:module'; const require = requireFrom(import.meta.url);"},
-	plugins: [withoutNormalizing],
+	plugins,
 	logLevel: 'warning',
 });
 
