@@ -52,7 +52,7 @@ export const flags = [
 	},
 	{names: ['lookup'], text: 'guess that what stood in the conversation before comes again, and check it (prompt lookup)'},
 	{names: ['vram'], value: 'SIZE', text: 'most VRAM that vramble may take: 11.5G, 11500M, 90%', repeats: true},
-	{names: ['ram'], value: 'SIZE', text: 'the same for RAM'},
+	{names: ['ram'], value: 'SIZE', text: 'the same for the RAM of llama.cpp; Node.js and the GPU driver take some besides'},
 	{names: ['gpu-bandwidth'], value: 'GB/S', text: 'plan: what the memory of another GPU gives, as 360'},
 	{names: ['ram-bandwidth'], value: 'GB/S', text: 'plan: what the RAM of another machine gives, as 80'},
 	{names: ['print-command'], text: 'plan: the same settings as a llama-server command line'},

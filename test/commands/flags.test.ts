@@ -259,6 +259,7 @@ test('the help lists every flag with its short name, and the exit codes', () => 
 		if (short) expect(help).toContain(`-${short}, --${long}`);
 	}
 
+	expect(help).toMatch(/--ram SIZE +.*llama\.cpp; Node\.js and the GPU driver take some besides/);
 	expect(help).toContain('Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted, 143 SIGTERM, 129 SIGHUP.');
 });
 
