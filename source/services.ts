@@ -16,6 +16,7 @@ import {noMemory} from './planner/distress.js';
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
+import {stateOf} from './planner/memory.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
 import {concrete, followThreads, isSameSettings, stepBetween, wantedContext} from './planner/settings.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
@@ -138,10 +139,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		void loads.answered().catch(() => {});
 		if (!model || !applied) return;
 		// Of what it ran with, whatever the tuner shows meanwhile.
-		const cache = plan.planFor(model, applied).then(
-			({breakdown: {vram, ram}}) => ({vramBytes: vram.cache, ramBytes: ram.cache}),
-			() => undefined,
-		);
+		const cache = plan.planFor(model, applied).then(stateOf, () => undefined);
 		learning = learner.learn(answer, model, applied, cache);
 	};
 

@@ -39,6 +39,7 @@ export const elsewhere =
 			weights: {vramBytes: 0, ramBytes: dryRun.weights.ramBytes + dryRun.weights.vramBytes},
 			context: {vramBytes, ramBytes: cacheBytes + ramBytes},
 			compute: {vramBytes, ramBytes},
+			recurrent: dryRun.recurrent,
 			// Without a GPU the engine has all of it in RAM.
 			draft:
 				dryRun.draft &&

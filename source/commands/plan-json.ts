@@ -27,9 +27,10 @@ const ramOf = (ram: Memory | undefined) => ({
 });
 
 /** The engine tells what its compute buffers are to 0.01 MiB. */
-const wholeBytes = ({weights, cache, compute, driver, draft}: Breakdown): Breakdown => ({
+const wholeBytes = ({weights, cache, recurrent, compute, driver, draft}: Breakdown): Breakdown => ({
 	weights: Math.round(weights),
 	cache: Math.round(cache),
+	recurrent: Math.round(recurrent),
 	compute: Math.round(compute),
 	driver: Math.round(driver),
 	draft: Math.round(draft),

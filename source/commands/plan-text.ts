@@ -48,6 +48,17 @@ const draftLines = ({chosen: {settings, breakdown}}: Report): readonly string[] 
 		? []
 		: [`draft model ${basename(settings.draftModel)}: ${memory(breakdown.vram.draft)} of VRAM, ${memory(breakdown.ram.draft)} of RAM`];
 
+/** Of models with recurrent layers; the table counts it. */
+const recurrentLines = ({chosen}: Report): readonly string[] => {
+	const {vram, ram} = chosen.breakdown;
+	if (vram.recurrent + ram.recurrent === 0) return [];
+	const sides = [
+		...(vram.recurrent > 0 ? [`${bytesWords(vram.recurrent, chosen)} of VRAM`] : []),
+		`${bytesWords(ram.recurrent, chosen)} of RAM`,
+	];
+	return [`recurrent state: ${sides.join(', ')}, whatever the context`];
+};
+
 /** How much a table says, the most first. */
 const details = [
 	{hasContext: true, verdict: verdictWords, gap: 2},
@@ -194,7 +205,15 @@ export const planText = (reports: readonly Report[], {ascii, width}: {readonly a
 	if (!first) return '';
 	const isSingle = reports.length === 1;
 	const machines = isSingle ? machineWords(first) : ['Other machines, side by side'];
-	const head = [modelLine(first), ...machines, settingsLine(first), ...draftLines(first), ...weightsLines(reports), ''];
+	const head = [
+		modelLine(first),
+		...machines,
+		settingsLine(first),
+		...recurrentLines(first),
+		...draftLines(first),
+		...weightsLines(reports),
+		'',
+	];
 	const body = isSingle ? one(first, width) : sideBySide(reports, width);
 	const lines = [...head.flatMap(line => wrapped(line, width)), ...body];
 	const text = `${lines.join('\n')}\n`;

@@ -72,7 +72,7 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 			if (reason?.code === 'bad-model') throw new EngineError('bad-model', 'llama.cpp cannot load this model.', reason);
 		}
 
-		log.forgetComputeBuffers();
+		log.forgetBuffers();
 		const context = await insights.estimateContextResourceRequirementsV2({
 			contextSize: settings.contextSize,
 			modelGpuLayers: gpuLayers,
@@ -83,7 +83,14 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 			flashAttention: flash(settings),
 			useMmap: mmap,
 		});
-		return {exact: log.fallbacks() === fallbacks, weights: toSplit(weights), context: toSplit(context), compute: log.computeBuffers()};
+		const {compute, recurrent} = log.buffers();
+		return {
+			exact: log.fallbacks() === fallbacks,
+			weights: toSplit(weights),
+			context: toSplit(context),
+			compute,
+			...(recurrent && {recurrent}),
+		};
 	};
 
 	const ask = (llama: Llama, path: string, settings: Settings): Promise<DryRun> => {

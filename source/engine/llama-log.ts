@@ -61,18 +61,20 @@ const reasons: ReadonlyArray<readonly [RegExp, (match: RegExpMatchArray) => Reas
 export const createLlamaLog = () => {
 	let lines: string[] = [];
 	let fallbacks = 0;
-	let compute: MemorySplit | undefined;
+	let buffers: {readonly compute?: MemorySplit; readonly recurrent?: MemorySplit} = {};
 	return {
 		/** Never throws and never prints: what it lets through would land on the screen. */
 		logger(_level: string, message: string) {
 			lines.push(message);
 			if (lines.length > 200) lines = lines.slice(-100);
 			if (message.includes('Falling back to estimation heuristic')) fallbacks++;
-			const [, buffer, size] = message.match(/(\S+)\s+compute buffer size =\s+([\d.]+) MiB/) ?? [];
+			const [, buffer, what, size] = message.match(/(\S+)\s+(compute|RS) buffer size =\s+([\d.]+) MiB/) ?? [];
 			if (!buffer) return;
 			const bytes = Number(size) * 1024 ** 2;
 			const isHost = buffer === 'CPU' || buffer.endsWith('_Host');
-			compute = {vramBytes: (compute?.vramBytes ?? 0) + (isHost ? 0 : bytes), ramBytes: (compute?.ramBytes ?? 0) + (isHost ? bytes : 0)};
+			const kind = what === 'RS' ? 'recurrent' : 'compute';
+			const {vramBytes, ramBytes} = buffers[kind] ?? {vramBytes: 0, ramBytes: 0};
+			buffers = {...buffers, [kind]: {vramBytes: vramBytes + (isHost ? 0 : bytes), ramBytes: ramBytes + (isHost ? bytes : 0)}};
 		},
 		clear() {
 			lines = [];
@@ -88,9 +90,10 @@ export const createLlamaLog = () => {
 
 			return undefined;
 		},
-		computeBuffers: () => compute,
-		forgetComputeBuffers() {
-			compute = undefined;
+		/** Compute buffers and recurrent state of a context; undefined: it has none, or llama.cpp did not say. */
+		buffers: () => buffers,
+		forgetBuffers() {
+			buffers = {};
 		},
 		/** How often a dry run failed and a rough formula answered instead. */
 		fallbacks: () => fallbacks,

@@ -143,6 +143,8 @@ export type DryRun = {
 	readonly context: MemorySplit;
 	/** The part of `context` that is compute buffers, as llama.cpp says in its log (to 0.01 MiB); the rest is KV cache and recurrent state. undefined: it did not say. */
 	readonly compute: MemorySplit | undefined;
+	/** The part that is recurrent state, told in the same way; it does not grow with the context. undefined: there is none. */
+	readonly recurrent?: MemorySplit | undefined;
 	/** All that the draft model takes, weights and context; undefined: there is none. */
 	readonly draft?: MemorySplit | undefined;
 	/** The device gives no buffer of the size that the KV cache would need: the numbers are guesses. */

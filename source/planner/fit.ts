@@ -71,8 +71,8 @@ const guess = ({settings, layers, sizes, machine}: Wishes, none: Plan, all: Plan
 	const whole = placedBytes({...settings, gpuLayers: layers}, sizes).gpu;
 	const bytesAt = (gpuLayers: number) =>
 		none.vramBytes + (all.vramBytes - none.vramBytes) * (placedBytes({...settings, gpuLayers}, sizes).gpu / whole);
-	const {cache, compute} = none.breakdown.ram;
-	const ramRoom = machine.isUnified && machine.ram ? limitBytes(machine.ram) - cache - compute : Number.POSITIVE_INFINITY;
+	const {cache, recurrent, compute} = none.breakdown.ram;
+	const ramRoom = machine.isUnified && machine.ram ? limitBytes(machine.ram) - cache - recurrent - compute : Number.POSITIVE_INFINITY;
 	const room = Math.min(roomBytes(machine), ramRoom);
 	let best = 0;
 	while (best < layers - 1 && bytesAt(best + 1) <= room) best++;

@@ -56,20 +56,29 @@ const verdictOn = ({pinned, mapped}: Need, memory: Memory | undefined, margin: (
 /** The engine tells what its compute buffers are to 0.01 MiB: what is left over within that is no cache, and nothing that is read for every token. */
 const roundingBytes = 0.01 * mib;
 
+/** A part of `whole`; all of it where no more than rounding is left. */
+const rounded = (part: number, whole: number): number => (part > 0 && whole - part < roundingBytes ? whole : part);
+
 const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): Breakdown => {
 	const context = dryRun.context[side];
 	const said = dryRun.compute?.[side];
-	const compute = said === undefined ? 0 : context - said < roundingBytes ? context : said;
-	return {weights: dryRun.weights[side], cache: context - compute, compute, driver, draft: dryRun.draft?.[side] ?? 0};
+	const compute = said === undefined ? 0 : rounded(said, context);
+	const recurrent = rounded(dryRun.recurrent?.[side] ?? 0, context - compute);
+	const cache = context - compute - recurrent;
+	return {weights: dryRun.weights[side], cache, recurrent, compute, driver, draft: dryRun.draft?.[side] ?? 0};
 };
 
-/** KV cache and recurrent state. */
-export const cacheOf = (dryRun: DryRun): MemorySplit => ({
-	vramBytes: breakdownOf(dryRun, 'vramBytes', 0).cache,
-	ramBytes: breakdownOf(dryRun, 'ramBytes', 0).cache,
+/** What the context keeps of the conversation: KV cache and recurrent state. */
+export const stateOf = ({breakdown: {vram, ram}}: Pick<Plan, 'breakdown'>): MemorySplit => ({
+	vramBytes: vram.cache + vram.recurrent,
+	ramBytes: ram.cache + ram.recurrent,
 });
 
-export const totalOf = ({weights, cache, compute, driver, draft}: Breakdown): number => weights + cache + compute + driver + draft;
+export const cacheOf = (dryRun: DryRun): MemorySplit =>
+	stateOf({breakdown: {vram: breakdownOf(dryRun, 'vramBytes', 0), ram: breakdownOf(dryRun, 'ramBytes', 0)}});
+
+export const totalOf = ({weights, cache, recurrent, compute, driver, draft}: Breakdown): number =>
+	weights + cache + recurrent + compute + driver + draft;
 
 /**
 What settings take of a machine, by the engine's dry run.
@@ -91,7 +100,8 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 	const onVram = dryRun.isCacheTooLarge ? {...roomOnVram, verdict: 'does not fit' as const} : roomOnVram;
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);
-	const load = {settings, weights, cache: {gpu: vram.cache, cpu: ram.cache}, fillTokens};
+	const state = stateOf({breakdown: {vram, ram}});
+	const load = {settings, weights, cache: {gpu: state.vramBytes, cpu: state.ramBytes}, fillTokens};
 	// While the disk is read for every token, bandwidths of memory say nothing.
 	const known = onRam.verdict === 'paging' || isImpossible(settings) ? undefined : speeds;
 	return {
@@ -135,8 +145,8 @@ export const cacheWeight = ({contextSize, cacheTypeK, cacheTypeV}: Pick<Settings
 const batch = ({batchSize, contextSize}: Settings): number => Math.min(batchSize, contextSize);
 
 /**
-The dry run of settings as it would come out if memory went by tensor sizes alone: weights move with their blocks, the cache with the share of blocks
-and in proportion to context and type, compute buffers with the batch. Good for the moment until the engine has answered.
+The dry run of settings as it would come out if memory went by tensor sizes alone: weights move with their blocks, cache and recurrent state with the share of blocks,
+the cache in proportion to context and type, compute buffers with the batch. Good for the moment until the engine has answered.
 */
 export const estimatedDryRun = (settings: Settings, weights: ModelWeights, known: Known): DryRun => {
 	const {dryRun} = known;
@@ -149,18 +159,24 @@ export const estimatedDryRun = (settings: Settings, weights: ModelWeights, known
 		vramBytes: Math.min(dryRun.context.vramBytes, dryRun.compute?.vramBytes ?? 0),
 		ramBytes: Math.min(dryRun.context.ramBytes, dryRun.compute?.ramBytes ?? 0),
 	};
-	const knownCache = dryRun.context.vramBytes + dryRun.context.ramBytes - compute.vramBytes - compute.ramBytes;
+	const recurrent = Math.round((dryRun.recurrent?.vramBytes ?? 0) + (dryRun.recurrent?.ramBytes ?? 0));
+	const knownCache = Math.max(0, dryRun.context.vramBytes + dryRun.context.ramBytes - compute.vramBytes - compute.ramBytes - recurrent);
 	const cache = knownCache * (cacheWeight(settings) / cacheWeight(known.settings));
 	const scaled = {vramBytes: Math.round(compute.vramBytes * computeScale), ramBytes: Math.round(compute.ramBytes * computeScale)};
 	const onGpu = Math.round(cache * gpuShare);
+	const recurrentOnGpu = Math.round(recurrent * gpuShare);
 	return {
 		exact: false,
 		weights: {
 			vramBytes: Math.max(0, dryRun.weights.vramBytes + after.gpu - before.gpu),
 			ramBytes: Math.max(0, dryRun.weights.ramBytes + after.cpu - before.cpu),
 		},
-		context: {vramBytes: onGpu + scaled.vramBytes, ramBytes: Math.round(cache) - onGpu + scaled.ramBytes},
+		context: {
+			vramBytes: onGpu + recurrentOnGpu + scaled.vramBytes,
+			ramBytes: Math.round(cache) - onGpu + recurrent - recurrentOnGpu + scaled.ramBytes,
+		},
 		compute: dryRun.compute && scaled,
+		...(dryRun.recurrent && {recurrent: {vramBytes: recurrentOnGpu, ramBytes: recurrent - recurrentOnGpu}}),
 		draft: dryRun.draft,
 	};
 };

@@ -69,7 +69,10 @@ export type Verdict = 'fits' | 'tight' | 'does not fit' | 'paging';
 /** Bytes by what they are for. */
 export type Breakdown = {
 	readonly weights: number;
+	/** KV cache. */
 	readonly cache: number;
+	/** What a model with recurrent layers keeps of the conversation, however long it is. */
+	readonly recurrent: number;
 	readonly compute: number;
 	readonly driver: number;
 	/** All that the draft model takes. */

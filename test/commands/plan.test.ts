@@ -160,6 +160,19 @@ describe('as text', () => {
 		},
 	);
 
+	test('a recurrent state has a line of its own, and its field', async () => {
+		const {engine} = createFakeEngine();
+		const dryRun: Engine['dryRun'] = async request => ({
+			...(await engine.dryRun(request)),
+			recurrent: {vramBytes: 20 * 1024 ** 2, ramBytes: 10 * 1024 ** 2},
+		});
+		const {stdout} = await run(['-ngl', '20'], {dryRun});
+		expect(stdout).toContain('\nrecurrent state: 20 MiB of VRAM, 10 MiB of RAM, whatever the context\n');
+		const [{breakdown}] = (await json(['-ngl', '20'], {dryRun})).first.plans;
+		expect([breakdown.vram.recurrent, breakdown.ram.recurrent]).toEqual([20 * 1024 ** 2, 10 * 1024 ** 2]);
+		expect((await run(['-ngl', '20'])).stdout).not.toContain('recurrent');
+	});
+
 	test('kept settings in JSON', async () => {
 		expect((await json([], {measurements})).first.kept).toEqual({settings: kept, tokensPerSecond: 18.4, fits: true});
 	});

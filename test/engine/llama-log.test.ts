@@ -58,6 +58,27 @@ test('what was forgotten is no reason for the next failure', () => {
 	expect([log.reason(), log.tail(5)]).toEqual([undefined, []]);
 });
 
+test('compute buffers and recurrent state by side, until they are forgotten', () => {
+	const log = createLlamaLog();
+	for (const line of [
+		'llama_kv_cache:        CPU KV buffer size =     0.00 MiB',
+		'llama_memory_recurrent:        CPU RS buffer size =     0.50 MiB',
+		'llama_memory_recurrent:    Vulkan0 RS buffer size =     1.25 MiB',
+		'llama_memory_recurrent: size =    1.75 MiB (     1 cells,   6 layers,  1 seqs  0 rs_seq), R (f32):    1.75 MiB',
+		'sched_reserve:    Vulkan0 compute buffer size =    21.00 MiB',
+		'sched_reserve: Vulkan_Host compute buffer size =     4.50 MiB',
+	]) {
+		log.logger('info', line);
+	}
+
+	expect(log.buffers()).toEqual({
+		recurrent: {vramBytes: 1.25 * 1024 ** 2, ramBytes: 0.5 * 1024 ** 2},
+		compute: {vramBytes: 21 * 1024 ** 2, ramBytes: 4.5 * 1024 ** 2},
+	});
+	log.forgetBuffers();
+	expect(log.buffers()).toEqual({});
+});
+
 test('the last words, without blank ones', () => {
 	const log = createLlamaLog();
 	for (const line of ['one', ' two \n', '', ' three']) log.logger('info', line);

@@ -123,7 +123,14 @@ describe('a plan', () => {
 			machine(12 * gib, 32 * gib, 4 * gib),
 			90 * mib,
 		);
-		expect(breakdown.vram).toEqual({weights: 3 * gib + 200 * mib, cache: 96 * mib, compute: 128 * mib, driver: 90 * mib, draft: 0});
+		expect(breakdown.vram).toEqual({
+			weights: 3 * gib + 200 * mib,
+			cache: 96 * mib,
+			recurrent: 0,
+			compute: 128 * mib,
+			driver: 90 * mib,
+			draft: 0,
+		});
 		expect(vramBytes).toBe(3 * gib + 514 * mib);
 		expect(vramLeftBytes).toBe(4 * gib - vramBytes);
 		expect(breakdown.ram.driver).toBe(0);
@@ -143,10 +150,28 @@ describe('a plan', () => {
 			planOf({settings, dryRun, weights, machine: machine(vram, ram), speeds: undefined, driverBytes: 90 * mib});
 		const {vramBytes, ramBytes, breakdown} = on(12 * gib, 32 * gib);
 		expect([vramBytes, ramBytes]).toEqual([2 * gib + 90 * mib, 10 * gib]);
-		expect(breakdown.vram).toEqual({weights: 0, cache: 0, compute: 0, driver: 90 * mib, draft: 2 * gib});
+		expect(breakdown.vram).toEqual({weights: 0, cache: 0, recurrent: 0, compute: 0, driver: 90 * mib, draft: 2 * gib});
 		expect(on(2 * gib, 32 * gib).vramVerdict).toBe('does not fit');
 		expect(on(12 * gib, 9 * gib).ramVerdict).toBe('paging');
 		expect(on(12 * gib, 1.5 * gib).ramVerdict).toBe('does not fit');
+	});
+
+	test('a recurrent state is no KV cache: it moves with the layers, and does not grow with the context', () => {
+		const settings = {...baseSettings, gpuLayers: 0, contextSize: 1024};
+		const dryRun: DryRun = {
+			exact: true,
+			weights: {vramBytes: 0, ramBytes: gib},
+			context: {vramBytes: 0, ramBytes: 80 * mib},
+			compute: {vramBytes: 0, ramBytes: 6 * mib},
+			recurrent: {vramBytes: 0, ramBytes: 10 * mib},
+		};
+		const about = {weights, machine: machine(2 * gib, 16 * gib), speeds: undefined, driverBytes: 0};
+		expect(planOf({settings, dryRun, ...about}).breakdown.ram).toMatchObject({cache: 64 * mib, recurrent: 10 * mib, compute: 6 * mib});
+		const larger = estimateOf({settings: {...settings, contextSize: 4096}, known: {settings, dryRun}, ...about});
+		expect(larger.breakdown.ram).toMatchObject({cache: 256 * mib, recurrent: 10 * mib});
+		const all = {...settings, gpuLayers: weights.sizes.blocks.length + 1};
+		const onGpu = estimateOf({settings: all, known: {settings, dryRun}, ...about});
+		expect(onGpu.breakdown).toMatchObject({vram: {cache: 64 * mib, recurrent: 10 * mib}, ram: {cache: 0, recurrent: 0}});
 	});
 
 	test('what the engine rounds in its compute buffers is no cache: without layers no speed of the GPU is needed', () => {
@@ -182,7 +207,7 @@ describe('a plan', () => {
 		const settings = {...baseSettings, gpuLayers: 0};
 		const result = planOf({settings, dryRun, weights, machine: machine(gib, gib), speeds: undefined, driverBytes: 90});
 		expect(result).toMatchObject({exact: false, vramBytes: 0, ramBytes: 8, tokensPerSecond: undefined, promptTokensPerSecond: undefined});
-		expect(result.breakdown.ram).toEqual({weights: 5, cache: 3, compute: 0, driver: 0, draft: 0});
+		expect(result.breakdown.ram).toEqual({weights: 5, cache: 3, recurrent: 0, compute: 0, driver: 0, draft: 0});
 	});
 });
 

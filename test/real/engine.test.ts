@@ -5,7 +5,8 @@ import {afterAll, afterEach, beforeAll, describe, expect, test, vi} from 'vitest
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
 import type {AnswerEvent, Engine, Sampling} from '../../source/engine/types.ts';
 import {writeEndlessModel} from '../support/endless-model.ts';
-import {enlarge, guideVocabulary, tinyDense, tinyExperts, tinySlidingWindow} from '../support/gguf-shapes.ts';
+import {baseSettings} from '../support/fake-engine.ts';
+import {enlarge, guideVocabulary, tinyDense, tinyExperts, tinyHybrid, tinySlidingWindow} from '../support/gguf-shapes.ts';
 import {writeGguf} from '../support/gguf-writer.ts';
 import {type Ask, askerOf, greedy, guidePath, nobody, wanted} from './engines.ts';
 
@@ -68,6 +69,7 @@ describe('a load', () => {
 	test.each([
 		['a mixture of experts', tinyExperts],
 		['a sliding window', tinySlidingWindow],
+		['a hybrid', tinyHybrid],
 	])('%s answers, and its conversation goes on after a rebuild', async (_what, shape) => {
 		const path = join(folder, 'shape.gguf');
 		writeGguf(path, shape(await guideVocabulary()));
@@ -80,6 +82,18 @@ describe('a load', () => {
 		expect(await engine.restoreState({file: join(folder, 'shape.bin')})).toEqual({tokens});
 		expect((await ask('more', {maxTokens: 12})).text).not.toBe('');
 	});
+});
+
+test('the recurrent state is told apart from the KV cache', async () => {
+	const path = join(folder, 'hybrid.gguf');
+	const blocks = 4; // of 6; each keeps 599 values of 128 in single precision
+	writeGguf(path, tinyHybrid(await guideVocabulary(), {stateLength: 600}));
+	const at = async (contextSize: number) => engine.dryRun({path, settings: {...baseSettings, gpuLayers: 0, contextSize}});
+	const [few, many] = [await at(512), await at(1024)];
+	expect(few.recurrent?.vramBytes).toBe(0);
+	expect(few.recurrent?.ramBytes).toBeCloseTo(blocks * 599 * 128 * 4, -4);
+	expect(many.recurrent).toEqual(few.recurrent);
+	expect((await engine.dryRun({path: guidePath, settings: baseSettings})).recurrent).toBeUndefined();
 });
 
 describe('an answer', () => {

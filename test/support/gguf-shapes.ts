@@ -169,6 +169,37 @@ export const tinySlidingWindow = (vocabulary: Vocabulary, {type = 'Q8_0', ...wis
 	};
 };
 
+/** 6 layers of which 2 attend to all that was said, and 4 keep the last `stateLength` - 1 tokens only, as a recurrent state. */
+export const tinyHybrid = (
+	vocabulary: Vocabulary,
+	{type = 'Q8_0', stateLength = 3, ...wishes}: Wishes & {readonly stateLength?: number} = {},
+): GgufShape => {
+	const size = {...tiny, blocks: 6, width: 128, headSize: 32, ...wishes};
+	const isRecurrent = (index: number) => index % 3 < 2;
+	const shortConvolution = ({width}: Size): TensorShape[] => [
+		tensor('attn_norm.weight', 'F32', width),
+		tensor('shortconv.conv.weight', 'F32', stateLength, width),
+		tensor('shortconv.in_proj.weight', type, width, 3 * width),
+		tensor('shortconv.out_proj.weight', type, width, width),
+	];
+	return {
+		metadata: {
+			...general('lfm2', 'Tiny hybrid', fileTypes[type] ?? 0, size, vocabulary),
+			'lfm2.attention.head_count_kv': i32(Array.from({length: size.blocks}, (_, index) => (isRecurrent(index) ? 0 : size.kvHeads))),
+			'lfm2.shortconv.l_cache': stateLength,
+		},
+		tensors: [
+			...embeddings(type, size, vocabulary).map(part =>
+				part.name === 'output_norm.weight' ? {...part, name: 'token_embd_norm.weight'} : part,
+			),
+			...blocks(size, index => [
+				...(isRecurrent(index) ? shortConvolution(size) : [...attention(type, size), ...queryKeyNorms(size)]),
+				...feedForward(type, size),
+			]),
+		],
+	};
+};
+
 /** To be written sparse: Llama 3 70B in Q4_K_M, 42.5 GB. */
 export const llama70b = (vocabulary: Vocabulary): GgufShape => {
 	const size = {blocks: 80, width: 8192, heads: 64, kvHeads: 8, headSize: 128, feedForward: 28_672, context: 131_072};

@@ -1,6 +1,6 @@
 import type {CacheType, Engine, MemorySplit, Settings} from '../../source/engine/types.ts';
 import {greedy, guidePath, smolPath} from '../real/engines.ts';
-import {guideVocabulary, tinyDense, tinyExperts, tinySlidingWindow} from './gguf-shapes.ts';
+import {guideVocabulary, tinyDense, tinyExperts, tinyHybrid, tinySlidingWindow} from './gguf-shapes.ts';
 import {writeModel} from './gguf-writer.ts';
 
 const mib = 1024 ** 2;
@@ -26,6 +26,7 @@ export const truthModels = async (folder: string): Promise<readonly string[]> =>
 		writeModel(folder, 'dense', tinyDense(vocabulary, headSize)),
 		writeModel(folder, 'experts', tinyExperts(vocabulary)),
 		writeModel(folder, 'sliding-window', tinySlidingWindow(vocabulary, headSize)),
+		writeModel(folder, 'hybrid', tinyHybrid(vocabulary, {stateLength: 600})),
 		...(smolPath ? [smolPath] : []),
 	];
 };

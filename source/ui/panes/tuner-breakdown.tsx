@@ -14,7 +14,10 @@ type TunerBreakdownProps = {
 	readonly width: number;
 };
 
-const columns = ['weights', 'KV cache', 'compute', 'driver', 'draft', 'total', 'others'] as const;
+const columns = ['weights', 'KV cache', 'recurrent', 'compute', 'driver', 'draft', 'total', 'others'] as const;
+
+/** As llama.cpp calls them in its log. */
+const shortNames: Readonly<Partial<Record<(typeof columns)[number], string>>> = {'KV cache': 'KV', recurrent: 'RS'};
 
 type Columns = ReadonlyArray<(typeof columns)[number]>;
 
@@ -35,7 +38,8 @@ const Row = ({name, of, others, names, isWide}: RowProps) => {
 	const look = isWide ? wide : narrow;
 	// A driver that nobody has measured yet is unknown, not nothing.
 	const driver = of.driver || undefined;
-	const bytes = {weights: of.weights, 'KV cache': of.cache, compute: of.compute, driver, draft: of.draft, total: totalOf(of), others};
+	const {weights, cache, recurrent, compute, draft} = of;
+	const bytes = {weights, 'KV cache': cache, recurrent, compute, driver, draft, total: totalOf(of), others};
 	return (
 		<Text wrap="truncate">
 			<Text color={theme.dim}>{`  ${name}`.padEnd(look.name)}</Text>
@@ -48,7 +52,7 @@ const Row = ({name, of, others, names, isWide}: RowProps) => {
 	);
 };
 
-/** Three lines: what the memory of a plan is for. A model's recurrent state counts as its cache. */
+/** Three lines: what the memory of a plan is for. */
 export const TunerBreakdown = ({plan, isRefused, vram, ram, width}: TunerBreakdownProps) => {
 	const theme = useTheme();
 	if (!plan) {
@@ -59,20 +63,23 @@ export const TunerBreakdown = ({plan, isRefused, vram, ram, width}: TunerBreakdo
 		);
 	}
 
-	const kinds = columns.filter(name => name !== 'draft' || plan.settings.draftModel !== undefined);
+	const {vram: onGpu, ram: onCpu} = plan.breakdown;
+	const kinds = columns.filter(
+		name => (name !== 'draft' || plan.settings.draftModel !== undefined) && (name !== 'recurrent' || onGpu.recurrent + onCpu.recurrent > 0),
+	);
 	const fits = (names: Columns, {name, column}: typeof wide | typeof narrow) => name + column * names.length <= width;
 	const isWide = fits(kinds, wide);
 	const names = kinds.filter(name => name !== 'others' || fits(kinds, narrow));
 	const look = isWide ? wide : narrow;
 	const corner = [!plan.exact && theme.glyphs.approximately, !isWide && 'MiB'].filter(Boolean).join(' ');
-	const head = names.map(name => (name === 'KV cache' && !isWide ? 'KV' : name).padStart(look.column)).join('');
+	const head = names.map(name => ((!isWide && shortNames[name]) || name).padStart(look.column)).join('');
 	return (
 		<>
 			<Text color={theme.dim} wrap="truncate">
 				{`  ${corner}`.padEnd(look.name) + head}
 			</Text>
-			<Row name="VRAM" of={plan.breakdown.vram} others={vram?.otherBytes} names={names} isWide={isWide} />
-			<Row name="RAM" of={plan.breakdown.ram} others={ram?.otherBytes} names={names} isWide={isWide} />
+			<Row name="VRAM" of={onGpu} others={vram?.otherBytes} names={names} isWide={isWide} />
+			<Row name="RAM" of={onCpu} others={ram?.otherBytes} names={names} isWide={isWide} />
 		</>
 	);
 };

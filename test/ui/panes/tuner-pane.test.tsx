@@ -194,7 +194,7 @@ test('at 80 columns every value of every setting can be seen, chosen or not', ()
 	}
 });
 
-const parts = {weights: 43_315 * mib, cache: 0.5 * mib, compute: 0, driver: 0, draft: 0};
+const parts = {weights: 43_315 * mib, cache: 0.5 * mib, recurrent: 0, compute: 0, driver: 0, draft: 0};
 const fitting: Plan = {
 	settings: baseSettings,
 	exact: true,
@@ -251,6 +251,15 @@ test.each([
 		machine: {vram: {totalBytes: 64 * gib, otherBytes: 11 * mib, budgetBytes: undefined}, ram: undefined},
 	}).split('\n');
 	expect([first, second]).toEqual([expect.stringContaining(head), expect.stringContaining(vram)]);
+});
+
+test.each([
+	[100, 'weights  KV cache recurrent   compute', '42.3 GiB   0.5 MiB    12 MiB     0 MiB'],
+	[60, 'weights      KV      RS compute  driver   total', '43,315     0.5      12       0       —  43,328'],
+])('the recurrent state in the memory table at %i', (width, head, vram) => {
+	const recurrent = {...fitting, breakdown: {vram: {...parts, recurrent: 12 * mib}, ram: parts}};
+	const drawn = show({width, height: 4, isCompact: true, mode: 'breakdown', plan: {...atRest, plan: recurrent}});
+	expect(drawn.split('\n').slice(0, 2)).toEqual([expect.stringContaining(head), expect.stringContaining(vram)]);
 });
 
 test('a batch is shown as large as the context lets it be', () => {
