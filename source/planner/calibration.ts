@@ -85,7 +85,8 @@ const unknowns: readonly Unknown[] = [
 	{down: 0.1, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
 	{down: 0.5, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
 	{down: 1.5, up: 1.5, byPart: true, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
-	{down: 1, up: 1, byPart: true, apply: (speeds, factor) => ({...speeds, overheadMs: speeds.overheadMs * factor})},
+	// In milliseconds that come on top: a screen that draws takes them whatever the model, and no factor on what was measured without one gets there.
+	{down: 0.15, up: 0.7, apply: (speeds, factor) => ({...speeds, overheadMs: Math.max(0, speeds.overheadMs + Math.log(factor))})},
 	{down: 0.3, up: 0.1, apply: (speeds, factor) => ({...speeds, threadsExponent: usualThreadsExponent + Math.log(factor)})},
 	{
 		down: 1.4,

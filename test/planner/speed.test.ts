@@ -155,6 +155,19 @@ describe('calibration', () => {
 		expect(Math.abs(later / at(800) - 1)).toBeLessThan(0.25);
 	});
 
+	test.each([
+		// A short answer of the guide model on the screen, where drawing takes some time, too.
+		[50, 1.6],
+		[41, 1.55],
+	])('what a screen takes for each token, told by %i tokens of context in %f ms, does not grow with the context', (fillTokens, ms) => {
+		const machine = {...probed, cpuBytesPerSecond: 43e9, threadBytesPerSecond: 21e9, overheadMs: 0.15, shortHeadCost: 16};
+		const tiny = {...model(5.8e6), attention: {headsPerKvHead: 2, headSize: 32}};
+		const about = {model: 'tiny', settings: {...cpu, threads: 1, contextSize: 2048}, weights: tiny, cache: {gpu: 0, cpu: 9.4e6}};
+		const after = calibrate({probed: machine, observed: []}, {...about, fillTokens, tokensPerSecond: 1000 / ms});
+		const later = tokensPerSecond(speedsOf(after, 'tiny'), {...about, fillTokens: 200}) ?? 0;
+		expect(Math.abs(later / 279 - 1)).toBeLessThan(0.1);
+	});
+
 	test('learns what more threads are worth', () => {
 		const truth: Speeds = {...probed, threadsExponent: 0.5};
 		const load = (name: string, threads: number) => {
