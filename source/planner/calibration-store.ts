@@ -46,6 +46,7 @@ const toSpeeds = (value: unknown): Speeds | undefined => {
 				threadBytesPerSecond: positive(value.threadBytesPerSecond),
 				overheadMs,
 				shortHeadCost: positive(value.shortHeadCost),
+				threadsExponent: positive(value.threadsExponent),
 			};
 };
 

@@ -87,7 +87,11 @@ const unknowns: readonly Unknown[] = [
 	{down: 1.5, up: 1.5, byPart: true, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
 	// In milliseconds that come on top: a screen that draws takes them whatever the model, and no factor on what was measured without one gets there.
 	{down: 0.15, up: 0.7, apply: (speeds, factor) => ({...speeds, overheadMs: Math.max(0, speeds.overheadMs + Math.log(factor))})},
-	{down: 0.3, up: 0.1, apply: (speeds, factor) => ({...speeds, threadsExponent: usualThreadsExponent + Math.log(factor)})},
+	{
+		down: 0.3,
+		up: 0.1,
+		apply: (speeds, factor) => ({...speeds, threadsExponent: (speeds.threadsExponent ?? usualThreadsExponent) + Math.log(factor)}),
+	},
 	{
 		down: 1.4,
 		up: 1.4,
@@ -171,16 +175,14 @@ const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
 const median = (values: readonly number[]): number | undefined => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Told by answers with all of the work on that side: of the GPU, where nothing but the input embeddings is left to the CPU. */
-const promptPerSecond = (speeds: Speeds, observed: readonly Observed[]): NonNullable<Speeds['promptPerSecond']> => {
+const promptPerSecond = (observed: readonly Observed[]): NonNullable<Speeds['promptPerSecond']> => {
 	const told = observed.filter(({promptTokensPerSecond}) => promptTokensPerSecond !== undefined);
 	const perSecond = ({promptTokensPerSecond}: Observed) => promptTokensPerSecond ?? 0;
 	const onGpu = told.filter(({work}) => work.promptCost === 0);
 	const onCpu = told.filter(({work}) => work.gpuParameters === 0);
 	return {
 		gpu: median(onGpu.map(observation => observation.work.gpuParameters * perSecond(observation))),
-		cpu: median(
-			onCpu.map(observation => (observation.work.promptCost * perSecond(observation)) / promptThreadsGain(speeds, observation.work)),
-		),
+		cpu: median(onCpu.map(observation => (observation.work.promptCost * perSecond(observation)) / promptThreadsGain(observation.work))),
 	};
 };
 
@@ -193,7 +195,7 @@ export const speedsOf = ({probed, observed}: Calibration, model?: string, gpu: k
 	const usedGpu = observed.some(({work}) => work.gpuBytes > 0);
 	const start = usedGpu ? {...probed, gpuBytesPerSecond: probed.gpuBytesPerSecond ?? usualGpuBytesPerSecond[gpu]} : probed;
 	const fitted = observed.length === 0 ? start : fitTo(start, observed);
-	const speeds = {...fitted, promptPerSecond: promptPerSecond(fitted, observed)};
+	const speeds = {...fitted, promptPerSecond: promptPerSecond(observed)};
 	const own = observed.filter(observation => observation.model === model);
 	const factors = own.map(({work, tokensPerSecond}) => times(secondsPerToken(speeds, work), tokensPerSecond));
 	const promptFactors = own.map(({work, promptTokensPerSecond}) => times(promptSecondsPerToken(speeds, work), promptTokensPerSecond));

@@ -53,7 +53,7 @@ export type Speeds = {
 	/** What one CPU thread gets through of Q8_0 weights, bytes per second; undefined: RAM is taken for the limit. */
 	readonly threadBytesPerSecond?: number | undefined;
 	/** What n threads do is n to this power times what one does. */
-	readonly threadsExponent?: number;
+	readonly threadsExponent?: number | undefined;
 	/** What attention with heads that do not fill a vector register costs, per byte of KV cache; a byte of Q8_0 weights is 1. */
 	readonly shortHeadCost?: number | undefined;
 	/** Of a prompt, with all of the work on that side; undefined: not measured yet. GPU: active parameters times tokens per second. CPU: cost (`Work.promptCost`) per second of one thread. */

@@ -24,11 +24,12 @@ test('asks one thread and all of them', async () => {
 });
 
 test.each([
-	['flags : fma avx2 avx512f avx512bw', 16],
-	['flags : fma avx2', 1.75],
-	[undefined, undefined],
-])('by %j short heads cost %j', async (flags, shortHeadCost) => {
-	expect(await probeSpeeds(1, {read: async () => 1e9, cpuFlags: async () => flags})).toMatchObject({shortHeadCost});
+	['flags : fma avx2 avx512f avx512bw', 16, undefined],
+	['flags : fma avx2', 1.75, undefined],
+	['flags : fma hypervisor avx2', 1.75, 0.5],
+	[undefined, undefined, undefined],
+])('by %j short heads cost %j, and threads are worth %j', async (flags, shortHeadCost, threadsExponent) => {
+	expect(await probeSpeeds(1, {read: async () => 1e9, cpuFlags: async () => flags})).toMatchObject({shortHeadCost, threadsExponent});
 });
 
 test('what cannot be measured is not known', async () => {

@@ -14,7 +14,14 @@ const createFakeFile = (text?: string) => {
 };
 
 const calibration: Calibration = {
-	probed: {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, threadBytesPerSecond: 10e9, overheadMs: 0.5, shortHeadCost: 26},
+	probed: {
+		gpuBytesPerSecond: undefined,
+		cpuBytesPerSecond: 40e9,
+		threadBytesPerSecond: 10e9,
+		overheadMs: 0.5,
+		shortHeadCost: 26,
+		threadsExponent: 0.5,
+	},
 	observed: [
 		{
 			model: 'a',

@@ -79,10 +79,10 @@ describe('tokens per second', () => {
 	test('of a prompt go by what is computed, with threads', () => {
 		const load = {settings: {...cpu, threads: 1}, weights: model(5e9)};
 		expect(promptTokensPerSecond(speeds, load)).toBeUndefined();
-		const known = {...speeds, promptPerSecond: {gpu: undefined, cpu: 500e9}, threadsExponent: 0.5};
+		const known = {...speeds, promptPerSecond: {gpu: undefined, cpu: 500e9}};
 		expect(promptTokensPerSecond(known, load)).toBeCloseTo(100);
-		expect(promptTokensPerSecond(known, {...load, settings: {...cpu, threads: 4}})).toBeCloseTo(200);
-		expect(promptTokensPerSecond(known, {...load, promptThreads: 4})).toBeCloseTo(200);
+		expect(promptTokensPerSecond(known, {...load, settings: {...cpu, threads: 4}})).toBeCloseTo(100 * 4 ** 0.9);
+		expect(promptTokensPerSecond(known, {...load, promptThreads: 4})).toBeCloseTo(100 * 4 ** 0.9);
 		expect(promptTokensPerSecond(known, {...load, weights: model(5e9, {type: 'F16'})})).toBeCloseTo(100 / 1.2);
 	});
 
@@ -177,6 +177,17 @@ describe('calibration', () => {
 		const after = speedsOf([load('a', 1), load('b', 4)].reduce(calibrate, fresh));
 		expect(after.threadsExponent).toBeGreaterThan(0.4);
 		expect(after.threadsExponent).toBeLessThan(0.65);
+	});
+
+	test('a model that only the RAM holds up leaves threads as the probe found them', () => {
+		const start = {...probed, cpuBytesPerSecond: 20e9, threadsExponent: 0.5};
+		const ramBound = {settings: {...cpu, threads: 2}, weights: model(5e9, {type: 'F16'})};
+		const after = speedsOf(
+			calibrate({probed: start, observed: []}, {model: 'a', ...ramBound, tokensPerSecond: tokensPerSecond(start, ramBound) ?? 0}),
+		);
+		expect(after.threadsExponent).toBeCloseTo(0.5);
+		const others = {settings: {...cpu, threads: 2}, weights: model(1e9, {type: 'Q4_1'})};
+		expect((tokensPerSecond(after, others) ?? 0) / (tokensPerSecond(start, others) ?? 0)).toBeCloseTo(1, 1);
 	});
 
 	test('learns the bandwidth of a GPU from the first answer on it', () => {
