@@ -1,6 +1,7 @@
 import type {ChatHistoryItem, LlamaChatSession, LlamaContextSequence, LlamaModel, Token} from 'node-llama-cpp';
 import {EngineError} from './engine-errors.js';
 import type {Drafter} from './llama-drafter.js';
+import type {RunAhead} from './llama-run-ahead.js';
 import type {Threads} from './llama-threads.js';
 import {createSteadyPart} from './steady-part.js';
 import type {Answer, AnswerEvent, Call, Engine} from './types.js';
@@ -11,6 +12,7 @@ export type Talk = {
 	readonly sequence: LlamaContextSequence;
 	readonly chat: LlamaChatSession;
 	readonly drafter: Drafter | undefined;
+	readonly ahead: RunAhead | undefined;
 	readonly threads: Threads;
 };
 
@@ -19,8 +21,11 @@ type Question = Parameters<Engine['answer']>[0];
 /** What has to be left for an answer to be worth the name. */
 const leastAnswerTokens = 16;
 
-/** Evaluates what the context lacks of `tokens`, all but the last one, batch by batch: so it can be watched and stopped. */
-const evaluateMissing = async (target: LlamaContextSequence, tokens: Token[], call: Call<AnswerEvent>) => {
+/**
+Evaluates what the context lacks of `tokens`, all but the last one, batch by batch: so it can be watched and stopped. `leavesLastBatch`: what follows evaluates it with
+the last token, which would cost an evaluation of its own.
+*/
+const evaluateMissing = async (target: LlamaContextSequence, tokens: Token[], call: Call<AnswerEvent>, leavesLastBatch = false) => {
 	const known = target.compareContextTokens(tokens).firstDifferentIndex;
 	const missing = tokens.slice(known, -1);
 	if (tokens.length >= target.contextSize || missing.length === 0) return 0;
@@ -30,6 +35,7 @@ const evaluateMissing = async (target: LlamaContextSequence, tokens: Token[], ca
 	for (let start = first; start < tokens.length - 1; start += batchSize) {
 		call.onEvent?.({type: 'processing', done: start - first, total: tokens.length - first});
 		if (call.signal?.aborted) throw new EngineError('aborted', 'Stopped.');
+		if (leavesLastBatch && start + batchSize >= tokens.length) break;
 		await target.evaluateWithoutGeneratingNewTokens(tokens.slice(start, Math.min(start + batchSize, tokens.length - 1)));
 	}
 
@@ -47,7 +53,7 @@ export const replay = async (talk: Talk, call: Call<AnswerEvent>): Promise<numbe
 };
 
 export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question, call: Call<AnswerEvent>): Promise<Answer> => {
-	const {chat, sequence: target, drafter, threads} = talk;
+	const {chat, sequence: target, drafter, ahead, threads} = talk;
 	const {signal, onEvent} = call;
 	const startedAt = performance.now();
 	const before = target.tokenMeter.getState();
@@ -71,10 +77,11 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 
 	const all = tokensOf(talk, [...history, ...asked]);
 	const promptThreads = threads.beginPrompt();
-	await evaluateMissing(target, all, call);
+	await evaluateMissing(target, all, call, true);
 	if (drafter?.drafts) await evaluateMissing(drafter.drafts, all, {signal});
 	drafter?.beginAnswer();
-	threads.beginAnswer(!drafter && sampling.temperature > 0 && sampling.seed === undefined);
+	const mayTryThreads = !drafter && sampling.temperature > 0 && sampling.seed === undefined;
+	ahead?.beginAnswer({maxTokens, mayTryThreads});
 	const steady = createSteadyPart();
 	const {responseText, stopReason} = await chat.promptWithMeta(prompt, {
 		...sampling,
@@ -91,10 +98,12 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 				firstTokenAt = lastTokenAt;
 				tokensAtFirst = tokens;
 				promptTokens = used().usedInputTokens + 1;
+				if (!ahead) threads.beginAnswer(mayTryThreads);
+			} else if (tokens > previous.tokens) {
+				threads.wrote((lastTokenAt - previous.at) / (tokens - previous.tokens));
 			}
 
 			steady.wrote({atMs: lastTokenAt, tokens, threads: threads.now()});
-			if (tokens > previous.tokens) threads.wrote((lastTokenAt - previous.at) / (tokens - previous.tokens));
 			onEvent?.({
 				type: 'text',
 				text: chunk.type === 'segment' ? '' : chunk.text,

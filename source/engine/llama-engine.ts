@@ -21,6 +21,7 @@ import {type Drafter, drafterFor, draftingOff} from './llama-drafter.js';
 import {createDryRuns} from './llama-dry-run.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
+import {type RunAhead, runAhead} from './llama-run-ahead.js';
 import {noBackend, startLlama} from './llama-start.js';
 import {createThreads} from './llama-threads.js';
 import {flash, ggmlType, instructionSetsOf, must, toHistory} from './llama-words.js';
@@ -38,6 +39,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 	let sequence: LlamaContextSequence | undefined;
 	let session: LlamaChatSession | undefined;
 	let drafter: Drafter | undefined;
+	let ahead: RunAhead | undefined;
 	let history: ChatHistoryItem[] = [];
 	/** More than one llama.cpp may be loaded: where one has no device that works, node-llama-cpp tries the next. */
 	const gpuDevices = () => {
@@ -87,6 +89,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 		session = undefined;
 		sequence = undefined;
 		drafter = undefined;
+		ahead = undefined;
 		await draft.freeContext();
 		await context?.dispose();
 		context = undefined;
@@ -104,6 +107,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 		sequence: must(sequence, 'context'),
 		chat: must(session, 'context'),
 		drafter,
+		ahead,
 		threads,
 	});
 
@@ -223,6 +227,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 				};
 				const drafts = await draft.createContext(got, signal);
 				drafter = drafterFor(sequence, got, drafts);
+				ahead = drafter || sequence.needsCheckpoints || !hooks.native ? undefined : runAhead(hooks.native, sequence, threads);
 				threads.rule(drafts ? [context, drafts.sequence.context] : [context]);
 				return {settings: got, memory: await memory(), draftingOff: drafter ? undefined : draftingOff(got)};
 			} catch (error) {

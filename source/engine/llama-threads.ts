@@ -69,6 +69,8 @@ export const createThreads = ({hasScreen}: {readonly hasScreen: boolean}) => {
 			trial?.interrupt();
 			use(now());
 		},
+		/** What single tokens of the answer take is asked for. */
+		isTrying: (): boolean => isTrying && fixed === undefined && trial?.isSettled() === false,
 		/** A token of the answer took so long. */
 		wrote(ms: number) {
 			if (!isTrying || fixed !== undefined) return;

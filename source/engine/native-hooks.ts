@@ -6,8 +6,11 @@ import {chosenDevices, type DeviceChoice, isDeviceChoice, sharesOf} from './gpu-
 import {isTensorPattern} from './tensor-pattern.js';
 import type {GpuDevice, WantedSettings} from './types.js';
 
+/** What computes tokens one after the other without JavaScript in between. */
+export type TokenLoop = {readonly isLoop: unique symbol};
+
 /** What `native/hooks.cpp` exports. */
-type NativeModule = {
+export type NativeModule = {
 	/**
 	Of models and contexts that are made from now on: tensors whose names match one of the patterns stay on the CPU, and the KV cache does; layers go to these devices
 	(none: all), in these shares (none: by free memory), or (split mode 0) to the main one only.
@@ -24,6 +27,17 @@ type NativeModule = {
 	devices(): readonly GpuDevice[];
 	/** Why llama.cpp, as it is loaded now, cannot be changed; empty: it can. */
 	verify(): string;
+	/** On the context that was asked for its `currentThreads` last. */
+	openLoop(temperature: number, topK: number, topP: number, minP: number, seed: number): TokenLoop;
+	/**
+	Decodes `token` (-1: what was decoded last has its logits), samples the next one, and so on: `most` tokens, or as many as are there after `ms` (at least one), or up
+	to the end of the text. Gives the sampled ones, the last of which is not decoded yet.
+	*/
+	runLoop(loop: TokenLoop, token: number, most: number, ms: number, threads: number): Promise<Uint32Array>;
+	/** What runs ends with the token that is computed now. */
+	stopLoop(loop: TokenLoop): void;
+	/** Forgets what was computed beyond so many tokens; nothing may run. */
+	cutLoop(loop: TokenLoop, length: number): void;
 };
 
 /** Either what works, or why it does not. */

@@ -3,9 +3,11 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
 import type {Device} from '../../source/engine/types.ts';
+import {guideVocabulary, tinyDense} from '../support/gguf-shapes.ts';
+import {writeModel} from '../support/gguf-writer.ts';
 import {type Home, makeHome} from '../terminal/program.ts';
 import {runProgram} from '../terminal/run-program.ts';
-import {askerOf, guidePath, wanted} from './engines.ts';
+import {askerOf, greedy, guidePath, wanted} from './engines.ts';
 
 vi.setConfig({testTimeout: 120_000});
 
@@ -49,17 +51,53 @@ describe.skipIf(!areBuilt || isOff)(`the native hooks${reason}`, () => {
 
 describe('VRAMBLE_NATIVE=off', () => {
 	let home: Home;
+	/** Whatever it is asked, it has no preference: what it writes shows what was drawn. */
+	let undecided: string;
 
-	beforeAll(() => {
+	beforeAll(async () => {
 		home = makeHome();
+		undecided = writeModel(home.folder, 'undecided', tinyDense(await guideVocabulary()));
 	});
 
-	afterAll(() => home.remove());
+	afterAll(() => {
+		vi.unstubAllEnvs();
+		home.remove();
+	});
 
-	test('changes no word of an answer', async () => {
-		const args = [guidePath, '-p', 'what is vramble?', '-t', '2', '-n', '8'];
+	test.each([
+		['an answer', ['--temp', '0', '-n', '60']],
+		['one that is drawn', ['--temp', '2', '-s', '7', '-n', '60']],
+		['one drawn from all tokens', ['--temp', '1', '-s', '7', '--top-k', '0', '--top-p', '1', '--min-p', '0', '-n', '40']],
+		['one that its context is too small for', ['--temp', '1.5', '-s', '3', '-c', '128', '-n', '200']],
+	])('changes no word of %s', async (_what, flags) => {
+		const args = [undecided, '-p', 'what is vramble?', '-t', '2', ...flags];
 		const [on, off] = [await runProgram(home, args), await runProgram(home, args, {env: {VRAMBLE_NATIVE: 'off'}})];
-		expect(on).toMatchObject({code: 0, stdout: expect.stringContaining('vramble'), stderr: ''});
+		expect(on).toMatchObject({code: 0, stdout: expect.stringMatching(/.{100}/s), stderr: ''});
 		expect(off).toEqual(on);
+	});
+
+	test('changes no word of a conversation whose answers are stopped and cut off', async () => {
+		const talk = async () => {
+			const engine = createLlamaEngine();
+			await engine.start({gpu: 'off'});
+			await engine.loadModel({path: undecided, settings: wanted});
+			await engine.createContext({settings: wanted});
+			const answers = [];
+			for (const [at, stopAt] of [3, 20, 21, 40, undefined].entries()) {
+				const controller = new AbortController();
+				const {text, stopReason, contextUsed} = await engine.answer(
+					{prompt: `question ${at}`, sampling: {...greedy, temperature: 2, seed: at}, maxTokens: 50},
+					{signal: controller.signal, onEvent: event => event.type === 'text' && event.tokens === stopAt && controller.abort()},
+				);
+				answers.push({text, stopReason, contextUsed});
+			}
+
+			await engine.dispose();
+			return answers;
+		};
+		const on = await talk();
+		vi.stubEnv('VRAMBLE_NATIVE', 'off');
+		expect(await talk()).toEqual(on);
+		expect(on.map(({stopReason}) => stopReason)).toEqual([...Array.from({length: 4}, () => 'interrupted'), 'length']);
 	});
 });

@@ -6,11 +6,11 @@ defined here (at the end of the file) come here and go on to the real ones, foun
 Only calls that take and return pointers and numbers are taken over: nothing depends on the layout of llama.cpp's structs but what is written into them,
 and that is written only where `distrustOf` has found the layout that is declared here.
 */
+#include "hooks.h"
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <dlfcn.h>
 #include <link.h>
 #include <map>
 #include <mutex>
@@ -168,11 +168,6 @@ bool arePoolParamsAsDeclared(const Llama &llama) {
 	return std::memcmp(&got, &expected, sizeof expected) == 0;
 }
 
-template <typename Function> bool find(void *library, const char *name, Function &function) {
-	function = reinterpret_cast<Function>(dlsym(library, name));
-	return function != nullptr;
-}
-
 /** Finds the real functions in the module that called, or in what it is linked to. */
 Llama connect(void *library) {
 	Llama llama{};
@@ -193,7 +188,8 @@ Llama connect(void *library) {
 	else if (std::strcmp(version(), knownRelease) != 0) llama.distrust = std::string("the native hooks do not know llama.cpp ") + version();
 	else if (!areModelParamsAsDeclared(llama.modelDefaults) || !areContextParamsAsDeclared(llama.contextDefaults) || !arePoolParamsAsDeclared(llama))
 		llama.distrust = "llama.cpp's structs are not as the native hooks know them";
-	else llama.cpuBuffers = cpuBuffers();
+	else llama.distrust = distrustOfLoop(library);
+	if (llama.distrust.empty()) llama.cpuBuffers = cpuBuffers();
 	return llama;
 }
 
@@ -403,7 +399,23 @@ napi_value devices(napi_env env, napi_callback_info) {
 	return list;
 }
 
+/** node-llama-cpp does not show llama.cpp's contexts, but asks here for their threads when it is asked for them. */
+thread_local void *latestContext = nullptr;
+thread_local Llama *latestLlama = nullptr;
+
 } // namespace
+
+Target latestTarget() {
+	if (!latestLlama || !latestLlama->distrust.empty()) return {};
+	return {latestLlama->library, latestLlama, latestContext};
+}
+
+void setThreads(const Target &target, int32_t threads) {
+	Llama &llama = *static_cast<Llama *>(target.llama);
+	if (llama.threads(target.context) == threads) return;
+	usePool(llama, target.context, threads);
+	llama.setThreads(target.context, threads, threads);
+}
 
 #define TAKES_OVER extern "C" __attribute__((visibility("default")))
 
@@ -434,6 +446,8 @@ TAKES_OVER int32_t llama_n_threads(void *context) {
 	Llama &llama = llamaOf(__builtin_return_address(0));
 	const int32_t threads = llama.threads(context);
 	usePool(llama, context, threads);
+	latestContext = context;
+	latestLlama = &llama;
 	return threads;
 }
 
@@ -445,6 +459,7 @@ TAKES_OVER void llama_set_n_threads(void *context, int32_t threads, int32_t batc
 
 TAKES_OVER void llama_free(void *context) {
 	Llama &llama = llamaOf(__builtin_return_address(0));
+	endLoops(context);
 	Pools pools;
 	{
 		std::lock_guard<std::mutex> lock(mutex);
@@ -465,6 +480,10 @@ NAPI_MODULE_INIT() {
 		{"place", nullptr, place, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 		{"verify", nullptr, verify, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 		{"devices", nullptr, devices, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+		{"openLoop", nullptr, openLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+		{"runLoop", nullptr, runLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+		{"stopLoop", nullptr, stopLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+		{"cutLoop", nullptr, cutLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 	};
 	napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
 	return exports;

@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+#include <dlfcn.h>
+#include <node_api.h>
+#include <string>
+
+template <typename Function> bool find(void *library, const char *name, Function &function) {
+	function = reinterpret_cast<Function>(dlsym(library, name));
+	return function != nullptr;
+}
+
+/** A context of node-llama-cpp, and where the functions of its llama.cpp are found. */
+struct Target {
+	void *library = nullptr, *llama = nullptr, *context = nullptr;
+};
+
+// In hooks.cpp:
+
+/** The context that this thread has asked for its number of threads last; none where llama.cpp is not as it is known. */
+Target latestTarget();
+void setThreads(const Target &, int32_t threads);
+
+// In token-loop.cpp:
+
+/** Why tokens cannot be computed in a loop with this llama.cpp; empty: they can. */
+std::string distrustOfLoop(void *library);
+/** `openLoop(temperature, topK, topP, minP, seed): Loop`, on the `latestTarget`. */
+napi_value openLoop(napi_env, napi_callback_info);
+/** `runLoop(loop, token, most, ms, threads): Promise<Uint32Array>` */
+napi_value runLoop(napi_env, napi_callback_info);
+/** `stopLoop(loop)`: what runs ends with the token that is computed now. */
+napi_value stopLoop(napi_env, napi_callback_info);
+/** `cutLoop(loop, length)`: forgets what was computed beyond so many tokens. Nothing may run. */
+napi_value cutLoop(napi_env, napi_callback_info);
+/** Waits for what runs on a context, which cannot be used any more afterwards. */
+void endLoops(void *context);
