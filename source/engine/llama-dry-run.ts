@@ -4,9 +4,10 @@ import {draftSettingsOf, withoutDrafting} from '../planner/draft-settings.js';
 import {dryRunKey} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import {checkVocabularies} from './llama-draft-model.js';
+import {freeKept, loadWith} from './llama-insights.js';
 import type {LlamaLog} from './llama-log.js';
 import {flash, ggmlType} from './llama-words.js';
-import {type Placing, placementKey} from './native-hooks.js';
+import {type Placement, type Placing, placementKey} from './native-hooks.js';
 import type {DryRun, MemorySplit, Settings} from './types.js';
 
 const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: number}): MemorySplit => ({
@@ -25,14 +26,8 @@ const mostFiles = 2;
 /** Placements whose models are kept: where somebody moves back and forth. Each takes as much as the vocabulary. */
 const mostPlacements = 3;
 
-/** An internal of node-llama-cpp; without it the garbage collector does it, later. */
-const forget = (insights: GgufInsights) => {
-	const {_simulationSession: session} = insights as {readonly _simulationSession?: {dispose?(): Promise<void>}};
-	void session?.dispose?.();
-};
-
-/** Asks llama.cpp what settings would take; answers are kept. */
-export const createDryRuns = (log: LlamaLog, placed: Placing) => {
+/** Asks llama.cpp what settings would take; answers are kept. `areMany`: questions go on while a model is loaded. */
+export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany}: {readonly areMany: boolean}) => {
 	const known = new Map<string, Promise<DryRun>>();
 	const checkedDrafts = new Map<string, Promise<void>>();
 	let last: Promise<unknown> = Promise.resolve();
@@ -47,7 +42,7 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 		const [oldest] = byPlacement;
 		if (oldest && byPlacement.size > mostPlacements) {
 			byPlacement.delete(oldest[0]);
-			void oldest[1].then(forget, () => {});
+			void oldest[1].then(freeKept).catch(() => {});
 		}
 
 		return insights;
@@ -116,6 +111,14 @@ export const createDryRuns = (log: LlamaLog, placed: Placing) => {
 	};
 
 	return {
+		/** Loads a model with what was asked about it. */
+		async load<Model>(path: string, settings: Placement, load: () => Promise<Model>): Promise<Model> {
+			const asked = files.find(file => file.path === path)?.byPlacement.get(placementKey(settings));
+			const insights = await asked?.catch(() => undefined);
+			if (!insights) return load();
+			if (!areMany) await freeKept(insights);
+			return loadWith(insights, load);
+		},
 		async ask(llama: Llama, path: string, settings: Settings): Promise<DryRun> {
 			if (settings.draftModel === undefined) return ask(llama, path, withoutDrafting(settings));
 			await checkDraft(path, settings.draftModel);

@@ -49,7 +49,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 	const placed = createPlacing(() => hooks, gpuDevices);
 	const chatFormatOf = createChatFormats();
 	const threads = createThreads({hasScreen});
-	const dryRuns = createDryRuns(log, placed);
+	const dryRuns = createDryRuns(log, placed, {areMany: hasScreen});
 	const draft = createDraftModel(placed);
 
 	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {
@@ -181,7 +181,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 						onLoadProgress: progress => onEvent?.({progress}),
 					});
 				await draft.load(running, path, settings, signal);
-				model = await placed(settings, load);
+				model = await placed(settings, () => dryRuns.load(path, settings, load));
 			} catch (error) {
 				const explained = explain(error, 'The model could not be loaded.', signal);
 				await freeModel();
