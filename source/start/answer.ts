@@ -1,5 +1,6 @@
 import {resolve} from 'node:path';
 import process from 'node:process';
+import {setFlagsFromString} from 'node:v8';
 import {answerOnce, joinPrompt, readInput} from '../commands/answer-once.js';
 import {type CliOptions, samplingFor} from '../commands/options.js';
 import {describeError} from '../engine/engine-errors.js';
@@ -34,6 +35,8 @@ export const startAnswer = async (options: CliOptions, {guidePath, engineProcess
 	const path = resolve(options.model ?? guidePath);
 	const model = await checkModelFile(path).catch(error => fail(describeError(error), 1));
 
+	// Vocabularies pass through JavaScript's young generation, which would grow to 32 MiB of them and stay so.
+	setFlagsFromString('--semi-space-growth-factor=1');
 	// Only now: importing node-llama-cpp takes a quarter of a second, which a wrong file should not wait for.
 	const {createLlamaEngine} = await import('../engine/llama-engine.js');
 	engine = createLlamaEngine();
