@@ -44,27 +44,18 @@ type Figures = {generation: number[]; prompt: number[]; memory: number[]};
 const noFigures = (): Figures => ({generation: [], prompt: [], memory: []});
 
 const askLlamaBench = async (bench: string, model: string, threads: number, into: Figures) => {
-	const args = [
-		'-m',
-		model,
-		'-t',
-		String(threads),
-		'-p',
-		String(promptTokens),
-		'-n',
-		String(generatedTokens),
-		'-r',
-		'1',
-		'-b',
-		'512',
-		'-ngl',
-		'0',
-	];
-	const {stdout, memory} = await run(bench, [...args, '-o', 'json'], personsEnvironment());
+	const ask = (tests: readonly string[]) => {
+		const flags = ['-m', model, '-t', String(threads), '-r', '1', '-b', '512', '-ngl', '0', '-o', 'json'];
+		return run(bench, [...flags, ...tests], personsEnvironment());
+	};
+	const {stdout} = await ask(['-p', String(promptTokens), '-n', String(generatedTokens)]);
 	for (const test of JSON.parse(stdout) as ReadonlyArray<{n_gen: number; avg_ts: number}>) {
 		(test.n_gen > 0 ? into.generation : into.prompt).push(test.avg_ts);
 	}
 
+	// It makes contexts as large as a test needs: in the ones above the KV cache is half of ours, or less.
+	const whole = `${contextSize - generatedTokens},${generatedTokens}`;
+	const {memory} = await ask(['-p', '0', '-n', '0', '-pg', whole, '--no-warmup']);
 	if (memory) into.memory.push(memory);
 };
 
@@ -90,10 +81,11 @@ const askProgram = async (scratch: Scratch, model: string, threads: number, into
 		);
 		return {...JSON.parse(stdout), memory};
 	};
-	const {generation, memory} = await ask(question, []);
-	into.generation.push(generation.tokensPerSecond);
+	into.generation.push((await ask(question, [])).generation.tokensPerSecond);
+	const {prompt, memory} = await ask(longQuestion, ['-n', '1']);
+	into.prompt.push(prompt.tokensPerSecond);
+	// A whole batch fills the compute buffers; no answer adds to that.
 	if (memory) into.memory.push(memory);
-	into.prompt.push((await ask(longQuestion, ['-n', '1'])).prompt.tokensPerSecond);
 };
 
 const askScreen = async (scratch: Scratch, model: string, threads: number, into: Figures) => {
@@ -108,7 +100,7 @@ type Case = {readonly threads: number} & Readonly<Record<Side, Figures>>;
 const best = (cases: readonly Case[], side: Side, of: 'generation' | 'prompt') =>
 	Math.max(...cases.map(measured => median(measured[side][of])));
 
-const mib = (bytes: readonly number[]) => median(bytes) / 1024 ** 2;
+const megabytes = (bytes: readonly number[]) => median(bytes) / 1e6;
 
 /** `vramble -p` and the screen beside llama.cpp's own llama-bench, which does not sample; each with the number of threads that is the best for it. */
 export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise<Line[]> => {
@@ -146,11 +138,11 @@ export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise
 		const [ours, theirs] = [cases[0]?.plain.memory ?? [], cases[0]?.llama.memory ?? []];
 		lines.push({
 			name: `${name}: more memory`,
-			value: ours.length > 0 && theirs.length > 0 ? mib(ours) - mib(theirs) : undefined,
-			unit: 'MiB',
+			value: ours.length > 0 && theirs.length > 0 ? megabytes(ours) - megabytes(theirs) : undefined,
+			unit: 'MB',
 			digits: 0,
 			bar: 120,
-			detail: `resident at most, -p ${mib(ours).toFixed(0)}, llama-bench ${mib(theirs).toFixed(0)}`,
+			detail: `resident at most, -p ${megabytes(ours).toFixed(0)}, llama-bench ${megabytes(theirs).toFixed(0)}`,
 		});
 	}
 
