@@ -11,7 +11,13 @@ afterEach(() => {
 
 const setUp = () => {
 	const flushed: string[] = [];
-	return {flushed, ...createCoalescer<string>(33, values => flushed.push(values.join('')))};
+	return {
+		flushed,
+		...createCoalescer<string>(
+			() => 33,
+			values => flushed.push(values.join('')),
+		),
+	};
 };
 
 test('the first at once, the others together when the interval is over', () => {
