@@ -84,7 +84,8 @@ export const runAhead = (native: NativeModule, sequence: LlamaContextSequence, t
 				left -= sampled.length;
 				const last = sampled.at(-1) as Token;
 				const isLast = left <= 0 || sequence.model.isEogToken(last);
-				if (!isLast && !threads.isTrying()) goOn(last, sampled.length - (latest === undefined ? 1 : 0));
+				// Of a slow model there is little to gain, and whoever stops it would wait for another token.
+				if (!isLast && sampled.length > 1) goOn(last, sampled.length - (latest === undefined ? 1 : 0));
 				for (const token of sampled) {
 					if (latest !== undefined) keep(latest);
 					latest = token;
