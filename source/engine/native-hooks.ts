@@ -102,7 +102,7 @@ Runs work under a placement, which holds for all that llama.cpp makes in this pr
 */
 export const createPlacing = (hooks: () => NativeHooks, gpuDevices: () => readonly GpuDevice[]) => {
 	const none: Placement = {cpuExpertLayers: 0};
-	let group: {readonly placement: Placement; readonly key: string; readonly ready: Promise<void>; ended: Promise<unknown>} = {
+	let group: {readonly placement: Placement; readonly key: string; readonly ready: Promise<void>; ended: Promise<void>} = {
 		placement: none,
 		key: placementKey(none),
 		ready: Promise.resolve(),
@@ -127,7 +127,7 @@ export const createPlacing = (hooks: () => NativeHooks, gpuDevices: () => readon
 		}
 
 		const done = group.ready.then(work);
-		group.ended = Promise.allSettled([group.ended, done]);
+		group.ended = Promise.allSettled([group.ended, done]).then(() => {}); // without their results: those would all be kept
 		return done;
 	};
 	/** The last placement that was asked for. */
