@@ -103,7 +103,7 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 				threads.wrote((lastTokenAt - previous.at) / (tokens - previous.tokens));
 			}
 
-			steady.wrote({atMs: lastTokenAt, tokens, threads: threads.now()});
+			steady.wrote({atMs: lastTokenAt, tokens, threads: threads.now(), isTrying: threads.isTrying()});
 			onEvent?.({
 				type: 'text',
 				text: chunk.type === 'segment' ? '' : chunk.text,

@@ -1,15 +1,15 @@
 import type {Answer} from './types.js';
 
-type Written = {readonly atMs: number; readonly tokens: number; readonly threads: number};
+type Written = {readonly atMs: number; readonly tokens: number; readonly threads: number; readonly isTrying: boolean};
 
-/** Follows an answer for its last part that was computed with one number of threads. */
+/** Follows an answer for its last part that was computed with one number of threads; while numbers are tried out, tokens come one by one, which is slower. */
 export const createSteadyPart = () => {
 	let first: Written | undefined;
 	let last: Written | undefined;
 	return {
 		/** So many tokens in all are there, the last of them computed with so many threads. */
 		wrote(now: Written) {
-			if (first?.threads !== now.threads) first = now;
+			if (first?.threads !== now.threads || first.isTrying !== now.isTrying) first = now;
 			last = now;
 		},
 		/** `threads`: where nothing was written. */

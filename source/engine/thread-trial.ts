@@ -70,12 +70,14 @@ export const createThreadTrial = (choices: ThreadChoices) => {
 	let times: number[] = [];
 	let fastest = Number.POSITIVE_INFINITY;
 	let isFirst = true;
+	let isChanged = false;
 
 	const endRound = (ms: number) => {
 		fastest = Math.min(fastest, ms);
 		times = [];
 		const next = rounds.next(ms);
-		isFirst = next.value !== threads;
+		isChanged = next.value !== threads;
+		isFirst = isChanged;
 		threads = next.value;
 		isSettled = next.done === true;
 	};
@@ -87,17 +89,21 @@ export const createThreadTrial = (choices: ThreadChoices) => {
 		/** What comes next follows something else than a token. */
 		interrupt() {
 			isFirst = true;
+			isChanged = false;
 		},
-		/** A token was written. The first one after a change is not counted: threads had to be started. */
+		/**
+		A token was written. The first one after a change is not counted, because threads had to be started, unless it takes as long as a whole round: threads that
+		wait for a busy core can be fifty times slower.
+		*/
 		add(ms: number) {
 			if (isSettled) return;
 			if (isFirst) {
 				isFirst = false;
+				if (isChanged && ms > fastest * tokensOfRound) endRound(ms);
 				return;
 			}
 
 			times.push(ms);
-			// Threads that wait for a busy core can be fifty times slower: then one token is enough.
 			const isExpensive = times.length >= tokensToGiveUp || ms > fastest * tokensOfRound;
 			const isHopeless = isExpensive && Math.min(...times) > fastest * clearlySlower;
 			if (times.length >= tokensOfRound || isHopeless) endRound(median(times));

@@ -34,8 +34,18 @@ test.each([
 		],
 		{threads: 8, tokens: 1, tokensPerSecond: 20},
 	],
-] as ReadonlyArray<readonly [string, ReadonlyArray<readonly [number, number, number]>, object]>)('%s', (_what, written, steady) => {
+	[
+		'the same threads while they were tried out are left out',
+		[
+			[100, 1, 8, true],
+			[300, 2, 8, true],
+			[500, 3, 8],
+			[550, 4, 8],
+		],
+		{threads: 8, tokens: 1, tokensPerSecond: 20},
+	],
+] as ReadonlyArray<readonly [string, ReadonlyArray<readonly [number, number, number, true?]>, object]>)('%s', (_what, written, steady) => {
 	const part = createSteadyPart();
-	for (const [atMs, tokens, threads] of written) part.wrote({atMs, tokens, threads});
+	for (const [atMs, tokens, threads, isTrying = false] of written) part.wrote({atMs, tokens, threads, isTrying});
 	expect(part.read(4)).toEqual(steady);
 });

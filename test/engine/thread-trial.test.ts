@@ -49,7 +49,7 @@ describe('a trial', () => {
 		['threads make no difference: fewest', () => 50, 2, [8, 6, 4, 2, 8]],
 		['2 % are not worth two cores', threads => 50 + (8 - threads) * 0.5, 6, [8, 6, 4, 8]],
 		['differences that add up are counted from the fastest', threads => 50 + (8 - threads) * 0.7, 6, [8, 6, 4, 8]],
-		['the first token of a round starts the threads', (threads, nth) => (nth === 0 ? 5000 : valley(4)(threads)), 4, [8, 6, 4, 2, 8]],
+		['the first token of a round starts the threads', (threads, nth) => (nth === 0 ? 200 : valley(4)(threads)), 4, [8, 6, 4, 2, 8]],
 		['one token in three is held up', (threads, _nth, at) => valley(4)(threads) * (at % 3 === 0 ? 4 : 1), 4, [8, 6, 4, 2, 8]],
 		['the context grows', (threads, _nth, at) => valley(4)(threads) + at * 0.01, 4, [8, 6, 4, 2, 8]],
 		[
@@ -65,7 +65,7 @@ describe('a trial', () => {
 	test('gives up at once what is clearly slower, and asks some thirty tokens otherwise', () => {
 		expect(write(threads => 400 / threads)).toMatchObject({best: 15, tokens: 8 + 4 + 8 + 4});
 		expect(write(threads => 50 + 20 * Math.abs(threads - 8)).tokens).toBe(8 + 4 + 4);
-		expect(write(threads => (threads > 8 ? 5000 : 400 / threads)).tokens).toBe(8 + 4 + 2);
+		expect(write(threads => (threads > 8 ? 5000 : 400 / threads)).tokens).toBe(8 + 4 + 1);
 		expect(write(() => 50).tokens).toBe(40);
 	});
 
