@@ -122,6 +122,10 @@ export const createPlanner = ({
 			reads.look();
 			for (const breach of await loads.loaded(model, settings)) say(breach);
 		},
+		async taken(settings) {
+			const {ownVramBytes, ownRamBytes} = await loads.taken(model, settings);
+			return {vramBytes: ownVramBytes, ramBytes: ownRamBytes};
+		},
 		async answered(answer, settings) {
 			const readBytes = reads.look();
 			await loads.answered();

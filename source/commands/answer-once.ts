@@ -2,7 +2,7 @@ import type {Readable, Writable} from 'node:stream';
 import {setTimeout as delay} from 'node:timers/promises';
 import {switchedOff} from '../engine/drafting-words.js';
 import {describeError, EngineError, isAborted} from '../engine/engine-errors.js';
-import type {Answer, Device, Engine, GpuChoice, Loaded, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
+import type {Answer, Device, Engine, GpuChoice, MemorySplit, ModelFacts, Sampling, Settings, WantedSettings} from '../engine/types.js';
 
 export type AnswerOnceOptions = {
 	readonly prompt: string;
@@ -20,6 +20,8 @@ export type Planner = {
 	readonly settle: (wanted: WantedSettings, device: Device) => Promise<WantedSettings>;
 	/** Learns from what was really taken, and says what the budgets think of it. */
 	readonly loaded: (settings: Settings) => Promise<void>;
+	/** What llama.cpp has taken for them, as it is planned. */
+	readonly taken: (settings: Settings) => Promise<MemorySplit>;
 	/** Learns how fast this machine is. */
 	readonly answered: (answer: Answer, settings: Settings) => Promise<void>;
 };
@@ -39,8 +41,8 @@ const roundedOrNull = (value: number | undefined): number | null => (value === u
 
 const perSecond = (tokens: number, ms: number): number | null => (tokens > 0 && ms > 0 ? rounded((tokens / ms) * 1000) : null);
 
-/** What `--json` prints; scripts rely on it. Milliseconds, tokens per second, bytes as llama.cpp tells them after the load; `null`: could not be measured. */
-export const toJson = ({text, stopReason, prompt, generation, steady, drafting}: Answer, {settings, memory}: Loaded) => ({
+/** What `--json` prints; scripts rely on it. Milliseconds, tokens per second, bytes as llama.cpp counts them after the load, without layers of the GPU that are only mapped along; `null`: could not be measured. */
+export const toJson = ({text, stopReason, prompt, generation, steady, drafting}: Answer, settings: Settings, memory: MemorySplit) => ({
 	schema: 1,
 	text,
 	stopReason,
@@ -52,7 +54,7 @@ export const toJson = ({text, stopReason, prompt, generation, steady, drafting}:
 		firstTokenMs: rounded(generation.firstTokenMs),
 	},
 	...(drafting && {drafting: {...drafting, off: drafting.off ?? null}}),
-	memory: {vramBytes: memory.ownVramBytes, ramBytes: memory.ownRamBytes},
+	memory,
 	settings: {...settings, threads: steady.threads},
 });
 
@@ -84,7 +86,7 @@ export const answerOnce = async (options: AnswerOnceOptions, {engine, planner, s
 				if (!options.json) stdout.write(event.text);
 			},
 		});
-		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded))}\n`);
+		if (options.json) stdout.write(`${JSON.stringify(toJson(answer, loaded.settings, await planner.taken(loaded.settings)))}\n`);
 		else if (!written.endsWith('\n')) stdout.write('\n');
 		const off = switchedOff(answer.drafting);
 		if (off) stderr.write(`vramble: ${off}\n`);

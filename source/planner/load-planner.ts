@@ -1,4 +1,4 @@
-import type {Device, DryRun, Engine, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
+import type {Device, DryRun, Engine, EngineMemory, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {Probes} from '../monitor/monitor-store.js';
 import {vramOf} from '../monitor/vram.js';
 import {breachesOf, checkBudgets, mappedAlongBytes} from './breach.js';
@@ -48,18 +48,24 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 		return calibrations;
 	};
 
-	/** What is taken beyond the budgets, in words. */
-	const breaches = async ({path}: ModelFacts, settings: Settings): Promise<readonly string[]> => {
-		const machine = await readMachine();
-		if (machine.vram?.budgetBytes === undefined && machine.ram?.budgetBytes === undefined) return [];
+	/** As the engine counts it, but without what is only mapped along. */
+	const taken = async ({path}: ModelFacts, settings: Settings): Promise<EngineMemory> => {
 		const memory = await engine.memory();
 		// They were loaded, so the engine survives the question.
 		const spare = mappedAlongBytes(memory, settings, await engine.dryRun({path, settings}));
-		return breachesOf(driver.counted({...memory, ownRamBytes: memory.ownRamBytes - spare}), machine);
+		return {...memory, ownRamBytes: memory.ownRamBytes - spare};
+	};
+
+	/** What is taken beyond the budgets, in words. */
+	const breaches = async (model: ModelFacts, settings: Settings): Promise<readonly string[]> => {
+		const machine = await readMachine();
+		if (machine.vram?.budgetBytes === undefined && machine.ram?.budgetBytes === undefined) return [];
+		return breachesOf(driver.counted(await taken(model, settings)), machine);
 	};
 
 	return {
 		begin,
+		taken,
 		breaches,
 		dryRun,
 		/** Read anew: what a gauge read last may be of before the load, or nothing yet. */

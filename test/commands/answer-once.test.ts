@@ -25,7 +25,12 @@ const collect = () => {
 	return {stream, text: () => text};
 };
 
-const planner = {settle: async (wanted: WantedSettings) => wanted, loaded: async () => {}, answered: async () => {}};
+const planner = {
+	settle: async (wanted: WantedSettings) => wanted,
+	loaded: async () => {},
+	taken: async () => ({vramBytes: 20, ramBytes: 10}),
+	answered: async () => {},
+};
 
 const start = (fake: ReturnType<typeof createFakeEngine>, options: Partial<AnswerOnceOptions> = {}) => {
 	const [stdout, stderr] = [collect(), collect()];
@@ -73,7 +78,7 @@ test('--json: one line that scripts rely on', async () => {
 		stopReason: 'end',
 		prompt: {tokens: 7, ms: 70, tokensPerSecond: 100},
 		generation: {tokens: 3, ms: 100, tokensPerSecond: 20, firstTokenMs: 70},
-		memory: {vramBytes: expect.any(Number), ramBytes: expect.any(Number)},
+		memory: {vramBytes: 20, ramBytes: 10},
 		settings: baseSettings,
 	});
 });
