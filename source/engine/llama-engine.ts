@@ -1,7 +1,5 @@
-import {setTimeout as delay} from 'node:timers/promises';
 import {
 	type ChatHistoryItem,
-	GgmlType,
 	getModuleVersion,
 	InsufficientMemoryError,
 	type Llama,
@@ -16,6 +14,7 @@ import {EngineError} from './engine-errors.js';
 import {chosenMemory, type DeviceChoice, isDeviceChoice} from './gpu-devices.js';
 import {answer, replay, type Talk} from './llama-answer.js';
 import {createChatFormats} from './llama-chat-format.js';
+import {checkContext} from './llama-context-check.js';
 import {createDraftModel} from './llama-draft-model.js';
 import {type Drafter, drafterFor, draftingOff} from './llama-drafter.js';
 import {createDryRuns} from './llama-dry-run.js';
@@ -26,7 +25,7 @@ import {noBackend, startLlama} from './llama-start.js';
 import {createThreads} from './llama-threads.js';
 import {flash, ggmlType, instructionSetsOf, must, toHistory} from './llama-words.js';
 import {createPlacing, isAnyOnCpu, type NativeHooks} from './native-hooks.js';
-import type {Backend, Engine, EngineMemory, Loaded, Settings, WantedSettings} from './types.js';
+import type {Backend, Engine, EngineMemory, Loaded, Settings} from './types.js';
 
 /** The engine over node-llama-cpp. Make it where it may block: on a worker thread, or where there is no screen. */
 export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boolean} = {}): Engine => {
@@ -111,27 +110,6 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 		threads,
 	});
 
-	/**
-	Refuses a context that a dry run could not make: node-llama-cpp 3.22.1 keeps the claim of a context that failed on its model once the context is
-	collected as garbage, and the model could never be freed again.
-	*/
-	const checkContext = async (loaded: LlamaModel, settings: WantedSettings, contextSize: number) => {
-		const fallbacks = log.fallbacks();
-		await loaded.fileInsights.estimateContextResourceRequirementsV2({
-			contextSize,
-			modelGpuLayers: loaded.gpuLayers,
-			batchSize: Math.min(settings.batchSize, contextSize),
-			sequences: 1,
-			kvCacheKeyType: GgmlType[ggmlType(settings.cacheTypeK)],
-			kvCacheValueType: GgmlType[ggmlType(settings.cacheTypeV)],
-			flashAttention: flash(settings),
-		});
-		if (log.fallbacks() === fallbacks) return;
-		await delay(20); // what llama.cpp logs can come after its answer
-		const reason = log.reason({hasGpu});
-		if (reason) throw new EngineError(reason.code, 'The context could not be created.', reason);
-	};
-
 	return {
 		async start({gpu}) {
 			try {
@@ -197,7 +175,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 			threads.begin(loaded.llama.cpuMathCores, settings.threads, isCpuUsed);
 			try {
 				const create = async () => {
-					await checkContext(loaded, settings, contextSize);
+					await checkContext(loaded, settings, {contextSize, log, hasGpu});
 					return loaded.createContext({
 						contextSize: typeof settings.contextSize === 'number' ? contextSize : {min: Math.min(512, contextSize), max: contextSize},
 						batchSize: Math.min(settings.batchSize, contextSize),
