@@ -120,7 +120,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	});
 
 	const giveAdvice = createAdviser({
-		advise: async (model, settings) => plan.adviseOn(model, settings, await loads.readMachine()),
+		advise: async (model, settings, wish) => plan.adviseOn(model, settings, {machine: await loads.readMachine(), ...wish}),
 		say: chat.note,
 	});
 	const learner = createAnswerLearner({observe: keeper.observe, advise: giveAdvice, diskBytes: ports.diskBytes});

@@ -1,6 +1,6 @@
 import type {BindingLimit} from '../planner/fit.js';
 import type {Advice, Breakdown, Memory, Plan} from '../planner/types.js';
-import {type Report, recommendedOf, refusalOf} from './plan-report.js';
+import {type Refusal, type Report, recommendedOf, refusalOf} from './plan-report.js';
 
 /** Scripts get `null` for what is not known: JSON leaves out `undefined`. */
 const orNull = <T>(value: T | undefined): T | null => value ?? null;
@@ -36,7 +36,11 @@ const wholeBytes = ({weights, cache, recurrent, compute, driver, draft}: Breakdo
 	draft: Math.round(draft),
 });
 
-const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}: Plan, isRefused: boolean, recommended: boolean) => ({
+const planToJson = (
+	{settings, vramBytes, ramBytes, breakdown, verdict, ...plan}: Plan,
+	refusal: Refusal | undefined,
+	recommended: boolean,
+) => ({
 	gpuLayers: settings.gpuLayers,
 	cpuExpertLayers: settings.cpuExpertLayers,
 	contextSize: settings.contextSize,
@@ -48,7 +52,8 @@ const planToJson = ({settings, vramBytes, ramBytes, breakdown, verdict, ...plan}
 	breakdown: {vram: wholeBytes(breakdown.vram), ram: wholeBytes(breakdown.ram)},
 	tokensPerSecond: orNull(plan.tokensPerSecond),
 	promptTokensPerSecond: orNull(plan.promptTokensPerSecond),
-	verdict: isRefused ? 'does not fit' : verdict,
+	verdict: refusal ? 'does not fit' : verdict,
+	refused: orNull(refusal),
 	recommended,
 });
 
@@ -84,7 +89,7 @@ export const planReportToJson = (report: Report) => {
 		model: {path, name, architecture, sizeBytes, layers, expertLayers, trainedContext: orNull(trainedContext)},
 		devices: devicesOf(report),
 		ram: ramOf(report.target.machine.ram),
-		plans: report.plans.map(plan => planToJson(plan, refusalOf(plan, report) !== undefined, plan === recommendedOf(report))),
+		plans: report.plans.map(plan => planToJson(plan, refusalOf(plan, report), plan === recommendedOf(report))),
 		bindingLimit: bindingToJson(report.bindingLimit),
 		largestContext: orNull(report.largestContext?.plan.settings.contextSize),
 		kept: report.kept ? {...report.kept, tokensPerSecond: orNull(report.kept.tokensPerSecond)} : null,

@@ -158,6 +158,7 @@ const reportOn = async (
 					ask: askOrTooLarge,
 					canPlaceExperts: mostCpuExperts > 0,
 					wantedContext: scene.settings.contextSize,
+					mlockLimitBytes,
 				})
 			: [],
 		mlockLimitBytes,

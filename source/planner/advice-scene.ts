@@ -1,6 +1,7 @@
-import type {ModelFacts} from '../engine/types.js';
+import type {ModelFacts, Settings} from '../engine/types.js';
 import type {Ground} from './layer-search.js';
 import {isWorse, type Known} from './memory.js';
+import {cannotLock} from './mlock.js';
 import {layersText} from './plan-words.js';
 import {isImpossible} from './settings.js';
 import type {Advice, AskDryRun, Machine, ModelWeights, Plan, Speeds} from './types.js';
@@ -21,6 +22,10 @@ export type AdviceRequest = {
 	readonly fillTokens?: number | undefined;
 	/** Tokens of context that were wanted, where a fit may have chosen fewer. */
 	readonly wantedContext?: number | undefined;
+	/** Bytes that may be locked in RAM; undefined: no limit is known. */
+	readonly mlockLimitBytes?: number | undefined;
+	/** What a change frees is not used for more layers. */
+	readonly savesMemory?: boolean | undefined;
 };
 
 /** What it is about, and what it takes to follow: 0 a key, 1 another start, 2 another file, 3 another machine. */
@@ -28,6 +33,7 @@ export const needs = {
 	layers: 0,
 	experts: 0,
 	context: 0,
+	mlock: 0,
 	'KV cache': 0,
 	'flash attention': 0,
 	'no GPU': 1,
@@ -61,6 +67,10 @@ export type Candidate = (scene: Scene) => Found | undefined | Promise<Found | un
 /** Smaller changes of speed are within what predictions are off by anyway. */
 export const leastGain = 0.02;
 
+/** Whatever room there is. */
+const isRefused = ({settings, breakdown}: Plan, {mlockLimitBytes}: Scene): boolean =>
+	isImpossible(settings) || cannotLock(settings, breakdown.ram.weights, mlockLimitBytes);
+
 export const isGood = ({verdict, settings}: Plan): boolean => (verdict === 'fits' || verdict === 'tight') && !isImpossible(settings);
 
 /** Less is not worth a word. */
@@ -75,10 +85,22 @@ const worthOfShortage = 0.25;
 /** What is still wrong afterwards, where it is what was wrong before. */
 const stillWords = ({verdict}: Plan): string => (verdict === 'paging' ? ' (it still pages)' : '');
 
+/** What of the model is on the GPU, or goes there without any other change. */
+const freelyHad = (now: Settings, fitted: Settings): Pick<Settings, 'gpuLayers' | 'cpuExpertLayers'> => ({
+	gpuLayers: Math.max(now.gpuLayers, fitted.gpuLayers),
+	cpuExpertLayers: fitted.gpuLayers < now.gpuLayers ? now.cpuExpertLayers : Math.min(now.cpuExpertLayers, fitted.cpuExpertLayers),
+});
+
 /** What a plan gives against the one on the screen; undefined: nothing, or nothing that matters while that one does not work. */
-export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, freesVramBytes?: number): Found | undefined => {
+export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Found | undefined => {
 	const {plan, best} = scene;
-	if (isImpossible(next.settings) || (isGood(plan) && !isGood(next))) return undefined;
+	const fitted = (best ?? plan).settings;
+	const free = freelyHad(plan.settings, fitted);
+	const isMore = next.settings.gpuLayers > free.gpuLayers;
+	const areExpertsMore = next.settings.gpuLayers >= plan.settings.gpuLayers && next.settings.cpuExpertLayers < free.cpuExpertLayers;
+	const wasRefused = isRefused(plan, scene);
+	const wasGood = isGood(plan) && !wasRefused;
+	if (isRefused(next, scene) || (wasGood && !isGood(next))) return undefined;
 	const isLarger = next.settings.contextSize > plan.settings.contextSize;
 	const isFewer = next.settings.gpuLayers < plan.settings.gpuLayers && kind !== 'layers' && kind !== 'no GPU';
 	const areExpertsMoved = next.settings.cpuExpertLayers > plan.settings.cpuExpertLayers && kind !== 'experts' && kind !== 'no GPU';
@@ -86,32 +108,33 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan, free
 	if (isFewer && !isLarger && next.settings.gpuLayers <= (best?.settings.gpuLayers ?? -1)) return undefined;
 	const speed = next.tokensPerSecond;
 	const gain = speed !== undefined && plan.tokensPerSecond !== undefined ? speed / plan.tokensPerSecond - 1 : 0;
-	const improves = !isGood(plan) && (isImpossible(plan.settings) ? isGood(next) : isWorse(plan.verdict, next.verdict));
-	const freed = {vram: Math.max(freesVramBytes ?? 0, plan.vramBytes - next.vramBytes), ram: plan.ramBytes - next.ramBytes};
+	const improves = !wasGood && (wasRefused ? next.verdict !== 'does not fit' : isWorse(plan.verdict, next.verdict));
+	const freed = {vram: plan.vramBytes - next.vramBytes, ram: plan.ramBytes - next.ramBytes};
 	const isRamScarce = plan.ramVerdict !== 'fits' || !scene.machine.vram;
 	const advice: Advice = {
 		text: [
 			text,
 			isFewer ? `, ${layersText(next.settings.gpuLayers)} on the GPU` : '',
-			areExpertsMoved ? `, experts of ${layersText(next.settings.cpuExpertLayers)} on the CPU` : '',
-			improves || isGood(plan) ? '' : stillWords(next),
+			areExpertsMoved || (areExpertsMore && free.cpuExpertLayers < plan.settings.cpuExpertLayers)
+				? `, experts of ${layersText(next.settings.cpuExpertLayers)} on the CPU`
+				: '',
+			improves || wasGood ? '' : stillWords(next),
 		].join(''),
 		freesVramBytes: ifMuch(freed.vram, plan.vramBytes),
 		freesRamBytes: isRamScarce ? ifMuch(freed.ram, plan.ramBytes) : undefined,
-		moreLayers: ifMore(next.settings.gpuLayers - plan.settings.gpuLayers),
-		moreExpertLayers:
-			next.settings.gpuLayers < plan.settings.gpuLayers ? undefined : ifMore(plan.settings.cpuExpertLayers - next.settings.cpuExpertLayers),
+		moreLayers: ifMore(next.settings.gpuLayers - free.gpuLayers),
+		layersInAll: isMore && free.gpuLayers > plan.settings.gpuLayers ? next.settings.gpuLayers : undefined,
+		moreExpertLayers: areExpertsMore ? free.cpuExpertLayers - next.settings.cpuExpertLayers : undefined,
 		contextSize: isLarger ? next.settings.contextSize : undefined,
 		tokensPerSecond: speed,
 		verdict: improves ? next.verdict : undefined,
 		settings: needs[kind] === 0 ? next.settings : undefined,
 	};
-	const fitted = (best ?? plan).settings;
 	const isMoreOnGpu =
 		next.settings.gpuLayers > fitted.gpuLayers ||
 		(next.settings.gpuLayers >= plan.settings.gpuLayers && next.settings.cpuExpertLayers < fitted.cpuExpertLayers);
 	const isBetter =
 		isLarger || gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
 	const eases = plan.verdict === 'paging' && advice.freesRamBytes !== undefined && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
-	return improves || (isGood(plan) ? isBetter : eases && !isWorse(next.verdict, plan.verdict)) ? {kind, advice, improves, gain} : undefined;
+	return improves || (wasGood ? isBetter : eases && !isWorse(next.verdict, plan.verdict)) ? {kind, advice, improves, gain} : undefined;
 };

@@ -1,17 +1,19 @@
 import type {CacheType, DryRun, Settings} from '../engine/types.js';
 import {count} from '../lib/format.js';
-import {type Candidate, compare, type Found, type Kind, type Scene} from './advice-scene.js';
+import {type Candidate, compare, type Found, isGood, type Kind, type Scene} from './advice-scene.js';
 import {fewestExpertsFor, hasOpenExperts, mostFor, wholeContextFor} from './advice-search.js';
 import {askAt, type Ground} from './layer-search.js';
 import {limitBytes, planOf} from './memory.js';
+import {cannotLock} from './mlock.js';
 import {isImpossible} from './settings.js';
 
 const leastContext = 2048;
 
 /** Changes the context or its types, and uses what that frees for layers, or for experts where all layers are there. */
 const changed = async (scene: Scene, kind: Kind, text: string, change: Partial<Settings>): Promise<Found | undefined> => {
-	const {plan, ask, ground} = scene;
+	const {plan, ask, ground, savesMemory = false} = scene;
 	const same = await askAt({...plan.settings, ...change}, ask, ground);
+	if (savesMemory && isGood(same)) return compare(scene, kind, text, same);
 	const most = ground.machine.vram && (await mostFor(scene, same.settings, ground.machine));
 	const layersNow = scene.best?.settings.gpuLayers ?? 0;
 	const isMore =
@@ -19,7 +21,7 @@ const changed = async (scene: Scene, kind: Kind, text: string, change: Partial<S
 		(most.settings.gpuLayers > layersNow ||
 			(most.settings.gpuLayers === layersNow && most.settings.cpuExpertLayers < (scene.best ?? plan).settings.cpuExpertLayers));
 	const next = isMore ? most : same;
-	return compare(scene, kind, text, next, plan.vramBytes - same.vramBytes);
+	return compare(scene, kind, text, next);
 };
 
 const withSmallerContext = (scene: Scene) => {
@@ -81,6 +83,12 @@ const withFlashAttention = async (scene: Scene) => {
 	);
 };
 
+const withoutMlock = async (scene: Scene) => {
+	const {plan, ask, ground, mlockLimitBytes} = scene;
+	if (!cannotLock(plan.settings, plan.breakdown.ram.weights, mlockLimitBytes)) return undefined;
+	return compare(scene, 'mlock', 'mlock off', await askAt({...plan.settings, mlock: false}, ask, ground));
+};
+
 /** Long prompts are read on the GPU even where no layer is on it, and its buffers can be more than there is. */
 const withoutGpu = async (scene: Scene) => {
 	const {plan, ask, ground} = scene;
@@ -113,6 +121,7 @@ const withoutBudget = (side: 'vram' | 'ram') => async (scene: Scene) => {
 /** What a key in the tuner does, or another start. */
 export const settingsCandidates: readonly Candidate[] = [
 	withFlashAttention,
+	withoutMlock,
 	withOtherLayers,
 	withoutLayers,
 	withoutGpu,

@@ -1,5 +1,6 @@
 import type {Device, DryRun, ModelFacts, Settings} from '../engine/types.js';
 import {adviceFor} from './advice.js';
+import type {AdviceRequest} from './advice-scene.js';
 import type {Ground} from './layer-search.js';
 import {estimateOf, type Known, nearestKnown, planOf} from './memory.js';
 import {canPlaceExperts, dryRunKey} from './settings.js';
@@ -13,6 +14,8 @@ type Options = {
 	/** Tokens of context that a model was wanted with. */
 	readonly wantedContext: (model: ModelFacts) => number;
 };
+
+export type AdviceWish = Pick<AdviceRequest, 'savesMemory' | 'mlockLimitBytes'> & {readonly machine?: Machine};
 
 /** Plans by what the engine has said of one model, which is asked once about the same. */
 export const createKnownPlans = ({askEngine, groundOf, device, wantedContext}: Options) => {
@@ -52,7 +55,7 @@ export const createKnownPlans = ({askEngine, groundOf, device, wantedContext}: O
 		async advice(
 			facts: ModelFacts,
 			settings: Settings,
-			{machine, mayAsk = () => {}}: {readonly machine?: Machine; readonly mayAsk?: () => void} = {},
+			{machine, mayAsk = () => {}, ...wish}: AdviceWish & {readonly mayAsk?: () => void} = {},
 		): Promise<readonly Advice[]> {
 			const askOn = async (tried: Settings) => {
 				mayAsk();
@@ -68,6 +71,7 @@ export const createKnownPlans = ({askEngine, groundOf, device, wantedContext}: O
 				ask: askOn,
 				canPlaceExperts: at && canPlaceExperts(at),
 				wantedContext: wantedContext(facts),
+				...wish,
 			});
 		},
 	};

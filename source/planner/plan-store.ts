@@ -6,7 +6,7 @@ import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
 import {createDryRunPace, idleMs, isAnswering, postponedMs, rivalOf} from './dry-run-pace.js';
 import {fitLayers, layersWithQ8Cache} from './fit.js';
-import {createKnownPlans} from './known-plans.js';
+import {type AdviceWish, createKnownPlans} from './known-plans.js';
 import {type Budgets, machineOf} from './machine.js';
 import {noPlan, type PlanState} from './plan-state.js';
 import {
@@ -266,15 +266,15 @@ export const createPlanStore = ({
 			const now = shown();
 			if (!now || store.get().advice === 'asked') return;
 			change({advice: 'asked'});
-			const advice = await plans.advice(now.facts, now.settings).catch(() => []);
+			const advice = await plans.advice(now.facts, now.settings, {mlockLimitBytes: store.get().mlockLimitBytes}).catch(() => []);
 			if (shown()?.settings === now.settings) change({advice});
 		},
 		/** The same for any settings, as long as the engine has nothing better to do. */
-		async adviseOn(facts: ModelFacts, settings: Settings, machine: Machine): Promise<readonly Advice[]> {
+		async adviseOn(facts: ModelFacts, settings: Settings, wish: AdviceWish): Promise<readonly Advice[]> {
 			const mayAsk = () => {
 				if (isBusy()) throw new EngineError('aborted', 'The engine has something better to do.');
 			};
-			return plans.advice(facts, settings, {machine, mayAsk});
+			return plans.advice(facts, settings, {mlockLimitBytes: store.get().mlockLimitBytes, ...wish, mayAsk});
 		},
 		/** Makes the settings of a piece of advice pending, where it is about settings. */
 		follow(index: number) {

@@ -156,12 +156,13 @@ const more = (number: number | undefined): string => `${count(number)} more ${nu
 
 /** A piece of advice with its computed effects; then with fewer of them, for a narrow line. */
 export const adviceTexts = (advice: Advice, approximately: string): readonly [string, ...string[]] => {
-	const {text, verdict, freesVramBytes, freesRamBytes, moreLayers, moreExpertLayers, contextSize, tokensPerSecond} = advice;
+	const {text, verdict, freesVramBytes, freesRamBytes, moreLayers, layersInAll, moreExpertLayers, contextSize, tokensPerSecond} = advice;
 	const freed = [freesVramBytes && `${memory(freesVramBytes)} of VRAM`, freesRamBytes && `${memory(freesRamBytes)} of RAM`].filter(Boolean);
 	const effects = [
 		verdict && betterVerdicts[verdict],
 		contextSize !== undefined && `the whole context of ${count(contextSize)}`,
-		moreLayers !== undefined && `${more(moreLayers)} on the GPU`,
+		moreLayers !== undefined &&
+			(layersInAll === undefined ? `${more(moreLayers)} on the GPU` : `room for ${more(moreLayers)}, ${count(layersInAll)} in all`),
 		moreExpertLayers !== undefined && `experts of ${more(moreExpertLayers)} on the GPU`,
 		tokensPerSecond !== undefined && `${approximately} ${rate(tokensPerSecond)} tok/s`,
 	].filter(effect => typeof effect === 'string');

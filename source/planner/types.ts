@@ -114,7 +114,10 @@ export type Advice = {
 	/** Bytes of memory it frees; undefined: none to speak of, or that is not its point. */
 	readonly freesVramBytes: number | undefined;
 	readonly freesRamBytes?: number | undefined;
+	/** Beyond those that there is room for without it. */
 	readonly moreLayers: number | undefined;
+	/** Layers on the GPU then, where some of them take no advice. */
+	readonly layersInAll?: number | undefined;
 	/** Layers whose experts need no longer be on the CPU. */
 	readonly moreExpertLayers?: number | undefined;
 	/** What the context becomes, where it becomes larger. */

@@ -269,9 +269,12 @@ describe('as text', () => {
 
 	test('weights that may not be locked are refused, row by row', async () => {
 		const {lines} = await json(['--mlock'], {mlockLimitBytes: 20 * gib});
-		const verdicts = lines[0].plans.map(({ramBytes, verdict}: {ramBytes: number; verdict: string}) => [ramBytes > 20 * gib, verdict]);
-		expect(verdicts).toContainEqual([true, 'does not fit']);
-		expect(verdicts).not.toContainEqual([true, 'fits']);
+		type Row = {readonly ramBytes: number; readonly verdict: string; readonly refused: string | null};
+		const verdicts = lines[0].plans.map(({ramBytes, verdict, refused}: Row) => [ramBytes > 20 * gib, verdict, refused]);
+		expect(verdicts).toContainEqual([true, 'does not fit', 'mlock']);
+		expect(verdicts).toContainEqual([false, 'does not fit', null]);
+		expect(verdicts).not.toContainEqual([true, 'fits', null]);
+		expect(lines[0].advice[0]).toMatchObject({text: 'mlock off', verdict: 'fits'});
 		expect((await run(['--mlock'], {mlockLimitBytes: 20 * gib})).stdout).toContain('  refused (mlock)\n');
 	});
 
@@ -371,6 +374,7 @@ describe('--json', () => {
 			'tokensPerSecond',
 			'promptTokensPerSecond',
 			'verdict',
+			'refused',
 			'recommended',
 		]);
 		for (const {vramBytes, ramBytes, breakdown} of first.plans) {
