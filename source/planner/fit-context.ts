@@ -23,21 +23,27 @@ const lastThatFits = async (count: number, planAt: (index: number) => Promise<Pl
 	return low;
 };
 
+/** llama.cpp pads what is smaller. */
+const smallest = 256;
+const searched: readonly number[] = [smallest, ...contextSizes];
+
 type Wishes = {readonly settings: Settings; readonly machine: Machine; readonly largest: number};
 
 /** The largest context with the layers as they are. It does not push weights out of RAM that would stay there with a smaller one. */
 const fitContext = async ({settings, machine, largest}: Wishes, planFor: PlanFor): Promise<Fit> => {
-	const sizes = [...contextSizes.filter(size => size < largest), largest];
+	const {contextSize} = settings;
+	const least = contextSize < smallest ? [contextSize] : [];
+	const sizes = [...[...least, ...searched].filter(size => size < largest), largest];
 	const planAt = (index: number) => planFor({...settings, contextSize: sizes[index] ?? largest});
-	const smallest = await planAt(0);
+	const first = await planAt(0);
 	// What is tight from the start does not become so by a larger context.
-	const isTight = !isFine(smallest, machine) && smallest.vramVerdict === 'tight';
+	const isTight = !isFine(first, machine) && first.vramVerdict === 'tight';
 	const isFit = (plan: Plan) =>
 		(isFine(plan, machine) || (isTight && plan.vramVerdict === 'tight')) &&
 		plan.ramVerdict !== 'does not fit' &&
-		(plan.ramVerdict !== 'paging' || smallest.ramVerdict === 'paging');
+		(plan.ramVerdict !== 'paging' || first.ramVerdict === 'paging');
 	const best = Math.max(0, await lastThatFits(sizes.length, planAt, isFit));
-	const plan = best === 0 ? smallest : await planAt(best);
+	const plan = best === 0 ? first : await planAt(best);
 	const next = sizes[best + 1];
 	if (next === undefined) return {plan, bindingLimit: undefined};
 	const over = await planAt(best + 1);
@@ -86,7 +92,7 @@ export const largestContext = async (
 		} catch (error) {
 			if (refused === undefined || refused === before) throw error;
 			const limit: number = refused;
-			largest = contextSizes.findLast(size => size < limit);
+			largest = searched.findLast(size => size < limit);
 		}
 	}
 
