@@ -50,6 +50,8 @@ const rangesOf = ({tune: {values}, start, model, device, outside: {threads}}: Sc
 	};
 };
 
+const plannedThreads = ({threads}: BenchOutside): number => Math.max(1, threads - 1);
+
 /** The planner's choice, or what is closest to it of what is searched. */
 const beginning = ({start, tune: {values}, model, outside}: Scene, ranges: ReturnType<typeof rangesOf>): Settings => {
 	const settings = concrete(start, model);
@@ -57,10 +59,17 @@ const beginning = ({start, tune: {values}, model, outside}: Scene, ranges: Retur
 		...settings,
 		gpuLayers: atMost(settings.gpuLayers, ranges.gpuLayers),
 		cpuExpertLayers: atLeast(settings.cpuExpertLayers, ranges.cpuExpertLayers),
-		threads: atMost(start.threads === 'auto' ? Math.max(1, outside.threads - 1) : start.threads, values.threads),
+		threads: atMost(start.threads === 'auto' ? plannedThreads(outside) : start.threads, values.threads),
 		batchSize: atMost(usualBatchSize, values.batchSize),
 	};
 };
+
+/** What was given can keep the search from beginning with it. */
+const isPlannersChoice = ({threads, batchSize}: Settings, {tune: {values}, outside}: Scene): boolean =>
+	threads === plannedThreads(outside) &&
+	batchSize === usualBatchSize &&
+	values.gpuLayers?.length !== 1 &&
+	values.cpuExpertLayers?.length !== 1;
 
 const speedOf = ({promptTokens}: BenchTest): Speed => (promptTokens > 0 ? 'prompt' : 'generation');
 
@@ -79,7 +88,8 @@ const summary = ({settings, before, after}: Tuned, scene: Scene, isChanged: bool
 		return `${testName(test)} ${rate(after[speedOf(test)])} tok/s (${since})`;
 	});
 	const searched = searchedFlags(scene);
-	return `Fastest: ${flagsWith(settings, ({flag}) => searched.has(flag))}${isChanged ? '' : ", the planner's choice"}\n${speeds.join(', ')}\n`;
+	const whose = !isChanged && isPlannersChoice(settings, scene) ? ", the planner's choice" : '';
+	return `Fastest: ${flagsWith(settings, ({flag}) => searched.has(flag))}${whose}\n${speeds.join(', ')}\n`;
 };
 
 /** Searches the fastest settings by real runs, and keeps them for this model where that is wanted. Resolves with the exit code. */
@@ -101,7 +111,7 @@ export const tuneBench = async (scene: Scene): Promise<number> => {
 			fits: settings => fits(settings).catch(() => false),
 			async measure(settings, speed) {
 				const test = testOf(speed);
-				return test && tokensPerSecond(await session.measure(settings, test))?.mean;
+				return test && tokensPerSecond(await session.measure(settings, test));
 			},
 		});
 	} finally {
@@ -111,6 +121,14 @@ export const tuneBench = async (scene: Scene): Promise<number> => {
 	if (Object.values(tuned.after).every(speed => speed === undefined)) return 1;
 	const said = options.format === 'md' ? stdout : stderr;
 	said.write(`${options.format === 'md' ? '\n' : ''}${summary(tuned, scene, tuned.settings !== start)}`);
+	if (tuned.settings === start && isPlannersChoice(start, scene)) {
+		const {kept} = await session.store.read(model);
+		stderr.write(
+			`vramble: the planner's choice is as fast as any: nothing to keep${kept ? '; --forget ends what was kept before' : ''}.\n`,
+		);
+		return 0;
+	}
+
 	const isKept = scene.tune.yes || (await confirm?.('Open this model with these settings from now on? [y/N] '));
 	if (isKept) await session.store.keep(model, tuned.settings);
 	if (isKept) stderr.write('vramble: kept; flags about settings still win.\n');

@@ -1,4 +1,5 @@
 import type {Settings} from '../engine/types.js';
+import {type Statistic, statistic} from '../lib/statistic.js';
 
 /** What a search may change. Another one is a line here and its values where the search is asked for. */
 const dimensions = [
@@ -19,8 +20,8 @@ type Options = {
 	readonly speeds: readonly Speed[];
 	/** Whether there is room for it. */
 	readonly fits: (settings: Settings) => Promise<boolean>;
-	/** Tokens per second; undefined: it does not work. */
-	readonly measure: (settings: Settings, speed: Speed) => Promise<number | undefined>;
+	/** Tokens per second, anew each time; undefined: it does not work. */
+	readonly measure: (settings: Settings, speed: Speed) => Promise<Statistic | undefined>;
 };
 
 export type Tuned = {
@@ -30,20 +31,47 @@ export type Tuned = {
 	readonly after: Readonly<Partial<Record<Speed, number | undefined>>>;
 };
 
+type Measured = Readonly<Partial<Record<Speed, Statistic>>>;
+
+const failed = statistic([0]);
+
 /** Runs differ by that much from one to the next. */
 const leastGain = 1.02;
+
+const isFaster = (a: Statistic, b: Statistic): boolean =>
+	a.mean > b.mean * leastGain && a.mean - b.mean > Math.hypot(a.deviation, b.deviation);
+
+/** How many times as fast; 1 where neither works, or nobody asks. */
+const ratio = ({mean: a} = failed, {mean: b} = failed): number => (a === b ? 1 : a / b);
+
+/** Faster generation may cost as much of the speed of prompts as it gains, faster prompts nothing of that of generation. */
+const isBetter = (a: Measured, b: Measured): boolean => {
+	const generation = ratio(a.generation, b.generation);
+	if (isFaster(a.generation ?? failed, b.generation ?? failed)) return generation * ratio(a.prompt, b.prompt) > 1;
+	return isFaster(a.prompt ?? failed, b.prompt ?? failed) && generation * leastGain >= 1;
+};
+
+const means = ({generation, prompt}: Measured): Tuned['after'] => ({
+	generation: generation?.mean || undefined,
+	prompt: prompt?.mean || undefined,
+});
+
+/** How often the start and the winner are measured again. */
+const turns = 2;
 
 /**
 Searches the fastest settings by real runs: one setting after the other, with steps that begin at a quarter of its range and end at one.
 
-It finds the top of a hill, which is what speed over layers, threads and batch size looks like; trying all combinations would take hours.
+It finds the top of a hill, which is what speed over layers, threads and batch size looks like; trying all combinations would take hours. Of many runs the fastest was
+lucky, too: in the end it is measured again, by turns with the start, which wins a tie.
 */
 export const tune = async ({start, values, speeds, fits, measure}: Options): Promise<Tuned> => {
-	const known = new Map<string, number | undefined>();
-	const speedOf = async (settings: Settings, speed: Speed): Promise<number> => {
+	const known = new Map<string, Statistic>();
+	const speedOf = async (settings: Settings, speed: Speed): Promise<Statistic> => {
 		const key = JSON.stringify([settings, speed]);
-		if (!known.has(key)) known.set(key, (await fits(settings)) ? await measure(settings, speed) : undefined);
-		return known.get(key) ?? 0;
+		const speeds = known.get(key) ?? ((await fits(settings)) ? await measure(settings, speed) : undefined) ?? failed;
+		known.set(key, speeds);
+		return speeds;
 	};
 
 	const climb = async (from: Settings, setting: Tunable, by: Speed): Promise<Settings> => {
@@ -56,7 +84,7 @@ export const tune = async ({start, values, speeds, fits, measure}: Options): Pro
 			if (value === undefined) return false;
 			const tried = {...best, [setting]: value};
 			const triedSpeed = await speedOf(tried, by);
-			if (triedSpeed <= speed * leastGain) return false;
+			if (!isFaster(triedSpeed, speed)) return false;
 			[best, at, speed] = [tried, index, triedSpeed];
 			return true;
 		};
@@ -70,16 +98,36 @@ export const tune = async ({start, values, speeds, fits, measure}: Options): Pro
 		return best;
 	};
 
-	let best = start;
-	for (const {setting, by} of dimensions) {
-		if (speeds.includes(by) && (values[setting]?.length ?? 0) > 1) best = await climb(best, setting, by);
-	}
-
-	const both = async (settings: Settings) => {
-		const all: Partial<Record<Speed, number>> = {};
-		for (const speed of speeds) all[speed] = (await speedOf(settings, speed)) || undefined;
-		return all;
+	const all = async (settings: Settings): Promise<Measured> => {
+		const measured: Partial<Record<Speed, Statistic>> = {};
+		for (const speed of speeds) measured[speed] = await speedOf(settings, speed);
+		return measured;
 	};
 
-	return {settings: best, before: await both(start), after: await both(best)};
+	const byTurns = async (both: readonly [Settings, Settings]): Promise<readonly [Measured, Measured]> => {
+		const samples = both.map(settings => ({settings, prompt: [] as number[], generation: [] as number[]}));
+		for (let turn = 0; turn < turns; turn++) {
+			for (const {settings, ...of} of samples) {
+				for (const speed of speeds) of[speed].push(...((await measure(settings, speed)) ?? failed).samples);
+			}
+		}
+
+		const [first, second] = samples.map(of => Object.fromEntries(speeds.map(speed => [speed, statistic(of[speed])])));
+		return [first ?? {}, second ?? {}];
+	};
+
+	let best = start;
+	for (const {setting, by} of dimensions) {
+		if (!speeds.includes(by) || (values[setting]?.length ?? 0) < 2) continue;
+		const top = await climb(best, setting, by);
+		if (top !== best && isBetter(await all(top), await all(best))) best = top;
+	}
+
+	const atStart = await all(start);
+	const doesStartWork = Object.values(atStart).some(({mean}) => mean > 0);
+	if (best === start || !doesStartWork) return {settings: best, before: means(atStart), after: means(await all(best))};
+	const [before, after] = await byTurns([start, best]);
+	return isBetter(after, before)
+		? {settings: best, before: means(before), after: means(after)}
+		: {settings: start, before: means(before), after: means(before)};
 };

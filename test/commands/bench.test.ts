@@ -256,7 +256,7 @@ describe('--tune', () => {
 	test('only what was given: a list is searched, one value stays', async () => {
 		const {stdout, measurements} = await run(['--tune', '-t', '3', '-ngl', '10,12', '-p', '0', '-n', '8', '-r', '1'], {measured});
 		expect(stdout).toContain('Fastest: --gpu-layers 10 --threads 3 --batch-size 512');
-		expect(measurements.filter(([, tokens]) => tokens === 8)).toHaveLength(2);
+		expect(measurements.filter(([, tokens]) => tokens === 8)).toHaveLength(2 + 4);
 	});
 
 	test.each([
@@ -277,8 +277,10 @@ describe('--tune', () => {
 	});
 
 	test('the planner was right', async () => {
-		const {stdout} = await run(['--tune', '-n', '0', '-r', '1']);
+		const {stdout, stderr, kept} = await run(['--tune', '-n', '0', '-r', '1', '--yes']);
 		expect(stdout).toMatch(/\nFastest: --gpu-layers 20 --threads 7 --batch-size 512, the planner's choice\npp512 1000 tok\/s\n$/);
+		expect(stderr).toBe("vramble: the planner's choice is as fast as any: nothing to keep.\n");
+		expect((await kept()).kept).toBeUndefined();
 	});
 
 	test('JSON stays JSON', async () => {
