@@ -1,13 +1,13 @@
 import type {DryRun} from '../engine/types.js';
 import {fileSize} from '../lib/format.js';
 import {type Candidate, compare, type Found, isGood, leastGain, type Scene} from './advice-scene.js';
-import {mostFor} from './advice-search.js';
+import {knownWithoutGpu, mostFor, withoutGpuText} from './advice-search.js';
 import {type Ground, mostLayersEstimate} from './layer-search.js';
 import {cacheWeight, type Known, limitBytes, planOf, ramMarginBytes, vramMarginBytes} from './memory.js';
 import {quantizationOf, quantizations, sizeAt} from './quantization.js';
 import {isSameSettings} from './settings.js';
 import {tokensPerSecond} from './speed.js';
-import type {Advice, ModelWeights} from './types.js';
+import type {Advice, Machine, ModelWeights, Plan} from './types.js';
 
 const gib = 1024 ** 3;
 const cardSizes = [16, 24] as const;
@@ -114,31 +114,53 @@ const withSmallerModel = (scene: Scene): Found | undefined => {
 	return {kind: 'smaller model', advice, improves, gain: gain ?? 0};
 };
 
+/** Not even with no layer on it. */
+const isGpuTooSmall = ({plan, best}: Scene): boolean => plan.vramVerdict === 'does not fit' && !best;
+
+/** The least usual RAM that the settings fit into; undefined: they do already, or in none. */
+const inMoreRam = (
+	{ground}: Scene,
+	{settings, dryRun}: Known,
+	machine: Machine,
+): {readonly text: string; readonly plan: Plan} | undefined => {
+	const {ram} = machine;
+	if (!ram) return undefined;
+	const planAt = (totalBytes: number) =>
+		planOf({...ground, machine: {...machine, ram: {...ram, totalBytes, budgetBytes: undefined}}, settings, dryRun});
+	const size = ramSizes.find(gigabytes => gigabytes * gib > ram.totalBytes && planAt(gigabytes * gib).ramVerdict === 'fits');
+	if (size === undefined || planAt(ram.totalBytes).ramVerdict === 'fits') return undefined;
+	return {text: `${size} GB of RAM${ram.budgetBytes === undefined ? '' : ', and no RAM budget'}`, plan: planAt(size * gib)};
+};
+
 const withCard = (cardGib: number) => async (scene: Scene) => {
-	const {machine, plan} = scene;
+	const {machine, plan, ask} = scene;
 	if (!machine.vram || cardGib * gib <= machine.vram.totalBytes * 1.1) return undefined;
 	const card = {...machine.vram, budgetBytes: undefined, devices: 1};
 	const smaller = cardSizes.filter(size => size < cardGib && size * gib > card.totalBytes).map(size => ({...card, totalBytes: size * gib}));
-	const next = await mostFor(scene, plan.settings, {...machine, vram: {...card, totalBytes: cardGib * gib}, isUnified: false});
+	const larger = {...machine, vram: {...card, totalBytes: cardGib * gib}, isUnified: false};
+	const next = await mostFor(scene, plan.settings, larger);
+	if (!next) return undefined;
 	for (const vram of [{...machine.vram, budgetBytes: undefined}, ...smaller]) {
 		const enough = await mostFor(scene, plan.settings, {...machine, vram, isUnified: false});
-		if (enough && next && isSameSettings(enough.settings, next.settings)) return undefined;
+		if (enough && isSameSettings(enough.settings, next.settings)) return undefined;
 	}
 
-	return next && compare(scene, 'GPU', `a GPU with ${cardGib} GB, as fast as this one`, next);
+	const text = `a GPU with ${cardGib} GB, as fast as this one`;
+	const isRamTooSmall = isGpuTooSmall(scene) && next.ramVerdict === 'does not fit';
+	const inRam = isRamTooSmall ? inMoreRam(scene, {settings: next.settings, dryRun: await ask(next.settings)}, larger) : undefined;
+	return inRam ? compare(scene, 'GPU', `${text}, and ${inRam.text}`, inRam.plan) : compare(scene, 'GPU', text, next);
 };
 
-const withMoreRam = (scene: Scene) => {
-	const {machine, ground, plan, known} = scene;
-	const {ram} = machine;
-	if (!ram || (plan.ramVerdict !== 'paging' && plan.ramVerdict !== 'does not fit')) return undefined;
-	const planAt = (totalBytes: number) => {
-		const larger = {...machine, ram: {...ram, totalBytes, budgetBytes: undefined}};
-		return planOf({...ground, machine: larger, settings: plan.settings, dryRun: known.dryRun});
-	};
-	const size = ramSizes.find(gigabytes => gigabytes * gib > ram.totalBytes && planAt(gigabytes * gib).ramVerdict === 'fits');
-	if (size === undefined || planAt(ram.totalBytes).ramVerdict === 'fits') return undefined;
-	return compare(scene, 'RAM', `${size} GB of RAM${ram.budgetBytes === undefined ? '' : ', and no RAM budget'}`, planAt(size * gib));
+const withMoreRam = async (scene: Scene) => {
+	const {machine, plan, known} = scene;
+	if (plan.ramVerdict !== 'paging' && plan.ramVerdict !== 'does not fit') return undefined;
+	const isWithoutGpu = isGpuTooSmall(scene);
+	const next = isWithoutGpu
+		? inMoreRam(scene, await knownWithoutGpu(scene), {...machine, vram: undefined})
+		: inMoreRam(scene, known, machine);
+	const text = isWithoutGpu ? `, ${withoutGpuText}` : '';
+	// Without the GPU nobody counts layers on it.
+	return next && compare(scene, 'RAM', `${next.text}${text}`, {...next.plan, settings: plan.settings});
 };
 
 /** What takes another file. */

@@ -1,6 +1,7 @@
-import type {Settings} from '../engine/types.js';
+import type {DryRun, Settings} from '../engine/types.js';
 import {isGood, type Scene} from './advice-scene.js';
 import {askAt, fewestCpuExperts, type Ground, isFine, mostLayers} from './layer-search.js';
+import type {Known} from './memory.js';
 import type {Machine, Plan} from './types.js';
 
 export const hasOpenExperts = ({canPlaceExperts = false, facts}: Scene): boolean => canPlaceExperts && facts.expertLayers > 0;
@@ -48,4 +49,20 @@ export const wholeContextFor = async (scene: Scene, change: Partial<Settings>, m
 	const without = await wholeAt(wanted, ground.machine);
 	const whole = await wholeAt({...wanted, ...change}, machine);
 	return whole && whole.settings.gpuLayers > (without?.settings.gpuLayers ?? -1) ? whole : undefined;
+};
+
+export const withoutGpuText = 'without the GPU (--gpu off)';
+
+/** What settings take where all of it is in RAM. */
+export const knownWithoutGpu = async ({plan, ask}: Scene): Promise<Known> => {
+	const settings = {...plan.settings, gpuLayers: 0, cpuExpertLayers: 0};
+	const {weights, context, draft} = await ask(settings);
+	const dryRun: DryRun = {
+		exact: false,
+		weights: {vramBytes: 0, ramBytes: weights.ramBytes + weights.vramBytes},
+		context: {vramBytes: 0, ramBytes: context.ramBytes + context.vramBytes},
+		compute: undefined,
+		...(draft && {draft: {vramBytes: 0, ramBytes: draft.ramBytes + draft.vramBytes}}),
+	};
+	return {settings, dryRun};
 };

@@ -1,7 +1,7 @@
-import type {CacheType, DryRun, Settings} from '../engine/types.js';
+import type {CacheType, Settings} from '../engine/types.js';
 import {count} from '../lib/format.js';
 import {type Candidate, compare, type Found, isGood, type Kind, type Scene} from './advice-scene.js';
-import {fewestExpertsFor, hasOpenExperts, mostFor, wholeContextFor} from './advice-search.js';
+import {fewestExpertsFor, hasOpenExperts, knownWithoutGpu, mostFor, wholeContextFor, withoutGpuText} from './advice-search.js';
 import {askAt, type Ground} from './layer-search.js';
 import {limitBytes, planOf} from './memory.js';
 import {cannotLock} from './mlock.js';
@@ -91,19 +91,10 @@ const withoutMlock = async (scene: Scene) => {
 
 /** Long prompts are read on the GPU even where no layer is on it, and its buffers can be more than there is. */
 const withoutGpu = async (scene: Scene) => {
-	const {plan, ask, ground} = scene;
+	const {plan, ground} = scene;
 	if (plan.vramVerdict !== 'does not fit') return undefined;
-	const settings = {...plan.settings, gpuLayers: 0, cpuExpertLayers: 0};
-	const {weights, context, draft} = await ask(settings);
-	const dryRun: DryRun = {
-		exact: false,
-		weights: {vramBytes: 0, ramBytes: weights.ramBytes + weights.vramBytes},
-		context: {vramBytes: 0, ramBytes: context.ramBytes + context.vramBytes},
-		compute: undefined,
-		...(draft && {draft: {vramBytes: 0, ramBytes: draft.ramBytes + draft.vramBytes}}),
-	};
-	const next = planOf({...ground, machine: {...ground.machine, vram: undefined}, settings, dryRun});
-	return compare(scene, 'no GPU', 'without the GPU (--gpu off)', next);
+	const next = planOf({...ground, machine: {...ground.machine, vram: undefined}, ...(await knownWithoutGpu(scene))});
+	return compare(scene, 'no GPU', withoutGpuText, next);
 };
 
 /** A budget that is less than what is free. */

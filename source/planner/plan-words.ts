@@ -67,8 +67,16 @@ const ordinal = (value: number): string => {
 export const layersText = (number: number): string => (number === 1 ? '1 layer' : `${number} layers`);
 
 /** Why a fit stopped where it did: "VRAM binds: 12 layers; the 13th needs 0.4 GiB more". */
-export const bindingText = ({settings, vramVerdict, ramVerdict}: Plan, {limit, next, missingBytes, isOfExperts}: BindingLimit): string => {
-	if (limit === 'RAM' && ramVerdict === 'does not fit') return `${limit} binds: ${memory(missingBytes)} more of it would be needed`;
+export const bindingText = (
+	{settings, vramVerdict, ramVerdict, ramLeftBytes = 0}: Plan,
+	{limit, next, missingBytes, isOfExperts}: BindingLimit,
+): string => {
+	if (limit === 'RAM' && ramVerdict === 'does not fit') {
+		const needed = Math.max(missingBytes, -ramLeftBytes);
+		const least = missingBytes < needed ? `, ${memory(missingBytes)} to run at all (paging)` : '';
+		return `${limit} binds: ${memory(needed)} more of it would be needed${least}`;
+	}
+
 	if (vramVerdict === 'does not fit') {
 		const least =
 			settings.gpuLayers === 0 ? 'even without layers on the GPU it does not fit' : `not even ${layersText(settings.gpuLayers)} fit`;

@@ -311,6 +311,30 @@ test('flash attention where a quantized V cache is refused without it', async ()
 	for (const {settings} of advice) expect(settings?.flashAttention).not.toBe('off');
 });
 
+describe('where neither VRAM nor RAM has room for any of it', () => {
+	const none = {totalBytes: 1024, otherBytes: 0, budgetBytes: undefined};
+	test.each<[string, number, Machine, readonly string[]]>([
+		[
+			'both',
+			0,
+			{vram: none, ram: none},
+			['a GPU with 16 GB, as fast as this one, and 32 GB of RAM', '48 GB of RAM, without the GPU (--gpu off)'],
+		],
+		['both, and layers that were given', 5, {vram: none, ram: none}, ['48 GB of RAM, without the GPU (--gpu off)']],
+		[
+			'VRAM alone',
+			0,
+			{vram: none, ram: {...none, totalBytes: 64 * gib}},
+			['without the GPU (--gpu off)', 'a GPU with 16 GB, as fast as this one'],
+		],
+		['RAM alone', 0, {vram: undefined, ram: none}, ['48 GB of RAM']],
+	])('%s', async (_what, gpuLayers, machine, expected) => {
+		const {advice, texts} = await adviceAt({gpuLayers}, machine);
+		expect(texts).toEqual(expect.arrayContaining([...expected]));
+		for (const {verdict} of advice) expect(verdict).toBe('fits');
+	});
+});
+
 describe('what may not be locked', () => {
 	test.each<[string, Partial<Settings>, Machine, number, string | undefined]>([
 		['it fits without', {gpuLayers: 5, mlock: true}, machineOf(12, 64), 8 * 1024 ** 2, 'mlock off: then it fits'],

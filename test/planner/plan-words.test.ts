@@ -30,6 +30,11 @@ describe('what binds', () => {
 			bindingText({...planAt(8), ramVerdict: 'does not fit'}, {...binding, limit: 'RAM'}),
 			'RAM binds: 410 MiB more of it would be needed',
 		],
+		[
+			'RAM, even with weights that do not stay in it',
+			bindingText({...planAt(8), ramVerdict: 'does not fit', ramLeftBytes: -20 * gib}, {...binding, limit: 'RAM'}),
+			'RAM binds: 20.0 GiB more of it would be needed, 410 MiB to run at all (paging)',
+		],
 		['RAM that VRAM is a part of', bindingText(planAt(8), {...binding, limit: 'RAM'}), 'RAM binds: 12 layers; the 13th needs 410 MiB more'],
 		[
 			'the context',
