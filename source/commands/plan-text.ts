@@ -1,5 +1,6 @@
 import {basename} from 'node:path';
 import {count, fileSize, memory} from '../lib/format.js';
+import {fewestPromptTokens} from '../planner/calibration.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
@@ -133,7 +134,7 @@ const speedNote = ({hasOtherCard}: Target): string =>
 const promptNote = ({isElsewhere}: Target): string =>
 	isElsewhere
 		? 'pp t/s takes computing, which no bandwidth tells.'
-		: 'How fast prompts are read (pp) will be known when a model has answered with these layers.';
+		: `How fast prompts are read (pp) will be known when a model that is in RAM has answered ${fewestPromptTokens} tokens or more with these layers.`;
 
 const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => {
 	const {gpuLayers, contextSize} = chosen.settings;

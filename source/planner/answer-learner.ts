@@ -16,16 +16,16 @@ const fewestTokens = 16;
 /** Weights that are read from the disk first, after a load or for want of RAM, hide how fast a prompt is computed. */
 const mostReadOfWeights = 0.05;
 
-/** What an answer says of the machine. `cache`: what the whole KV cache takes; `readBytes`: what was read from the disk since the load. undefined: too little. */
+/** What an answer says of the machine. `cache`: what the whole KV cache takes; `readBytes`: what was read from the disk since the load. undefined: nothing. */
 export const observationOf = (
-	{prompt, steady, contextUsed, drafting}: Answer,
+	{prompt, generation, steady, contextUsed, drafting}: Answer,
 	model: ModelFacts,
 	settings: Settings,
 	cache: MemorySplit,
 	readBytes: number | undefined,
 ): Observation | undefined =>
 	// Guesses that came true say nothing of bandwidths.
-	steady.tokensPerSecond === undefined || steady.tokens < fewestTokens || (drafting?.drafted ?? 0) > 0
+	(drafting?.drafted ?? 0) > 0
 		? undefined
 		: {
 				model: model.path,
@@ -33,7 +33,8 @@ export const observationOf = (
 				weights: model.weights,
 				cache: {gpu: cache.vramBytes, cpu: cache.ramBytes},
 				fillTokens: contextUsed - steady.tokens / 2,
-				tokensPerSecond: steady.tokensPerSecond,
+				tokensPerSecond: steady.tokens < fewestTokens ? undefined : steady.tokensPerSecond,
+				roughTokensPerSecond: generation.tokensPerSecond,
 				promptThreads: prompt.threads,
 				prompt:
 					(readBytes ?? 0) > mostReadOfWeights * model.sizeBytes

@@ -54,6 +54,7 @@ const toObserved = (value: unknown): Observed | undefined => {
 	if (!isRecord(value) || !isRecord(value.work)) return undefined;
 	const {model, work} = value;
 	const tokensPerSecond = positive(value.tokensPerSecond);
+	const promptTokensPerSecond = positive(value.promptTokensPerSecond);
 	const threads = positive(work.threads);
 	const [gpuBytes, cpuBytes, cpuCost, shortHeadBytes, gpuParameters, promptCost] = [
 		work.gpuBytes,
@@ -63,13 +64,13 @@ const toObserved = (value: unknown): Observed | undefined => {
 		work.gpuParameters,
 		work.promptCost,
 	].map(amount);
-	if (typeof model !== 'string' || tokensPerSecond === undefined || threads === undefined) return undefined;
+	if (typeof model !== 'string' || threads === undefined || (tokensPerSecond ?? promptTokensPerSecond) === undefined) return undefined;
 	if (gpuBytes === undefined || cpuBytes === undefined || cpuCost === undefined || shortHeadBytes === undefined) return undefined;
 	if (gpuParameters === undefined || promptCost === undefined) return undefined;
 	return {
 		model,
 		tokensPerSecond,
-		promptTokensPerSecond: positive(value.promptTokensPerSecond),
+		promptTokensPerSecond,
 		work: {
 			gpuBytes,
 			cpuBytes,

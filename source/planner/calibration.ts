@@ -14,7 +14,10 @@ import type {Speeds} from './types.js';
 export type Observation = Load & {
 	/** What tells models apart, path or name; the same file with other settings is the same model. */
 	readonly model: string;
-	readonly tokensPerSecond: number;
+	/** undefined: the answer was too short to tell. */
+	readonly tokensPerSecond: number | undefined;
+	/** Of all that was written, however little. */
+	readonly roughTokensPerSecond?: number | undefined;
 	/** Tokens of the prompt that were evaluated, and how fast; undefined: there were none. */
 	readonly prompt?: {readonly tokens: number; readonly tokensPerSecond: number} | undefined;
 };
@@ -23,9 +26,14 @@ export type Observation = Load & {
 export type Observed = {
 	readonly model: string;
 	readonly work: Work;
-	readonly tokensPerSecond: number;
+	readonly tokensPerSecond: number | undefined;
 	readonly promptTokensPerSecond: number | undefined;
 };
+
+/** An answer that was long enough to tell how fast it was written. */
+type Written = Observed & {readonly tokensPerSecond: number};
+
+const isWritten = (observed: Observed): observed is Written => observed.tokensPerSecond !== undefined;
 
 export type Calibration = {
 	/** As measured without a model. */
@@ -36,35 +44,45 @@ export type Calibration = {
 
 const mostObserved = 32;
 /** Below, a prompt's time is that of starting, not of computing. */
-const fewestPromptTokens = 32;
+export const fewestPromptTokens = 32;
 
 /** A prompt is timed until the first token of the answer is there. */
-const withoutFirstToken = (prompt: NonNullable<Observation['prompt']>, tokensPerSecond: number): number | undefined => {
-	const perSecond = prompt.tokens / (prompt.tokens / prompt.tokensPerSecond - 1 / tokensPerSecond);
-	return isSpeed(perSecond) ? perSecond : undefined;
-};
+const withoutFirstToken = (prompt: NonNullable<Observation['prompt']>, tokensPerSecond: number): number | undefined =>
+	speed(prompt.tokens / (prompt.tokens / prompt.tokensPerSecond - 1 / tokensPerSecond));
 
-const isSpeed = (value: number): boolean => Number.isFinite(value) && value > 0;
+const speed = (value: number | undefined): number | undefined =>
+	value !== undefined && Number.isFinite(value) && value > 0 ? value : undefined;
 
 const isSameWork = (a: Observed, b: Observed): boolean =>
 	a.model === b.model &&
 	a.work.threads === b.work.threads &&
 	Math.abs(a.work.gpuBytes - b.work.gpuBytes) <= 0.02 * (a.work.gpuBytes + a.work.cpuBytes);
 
+/** What the latest answer does not tell stays what it was. */
+const merged = (before: Observed | undefined, latest: Observed): Observed => {
+	const generation = isWritten(latest) ? latest : (before ?? latest);
+	const prompt = latest.promptTokensPerSecond === undefined ? (before ?? latest) : latest;
+	const {promptCost, promptThreads} = prompt.work;
+	return {...generation, promptTokensPerSecond: prompt.promptTokensPerSecond, work: {...generation.work, promptCost, promptThreads}};
+};
+
 /** Learns from a real answer; the same calibration if there is nothing to learn. */
 export const calibrate = (calibration: Calibration, observation: Observation): Calibration => {
-	if (!isSpeed(observation.tokensPerSecond)) return calibration;
-	const {prompt} = observation;
-	const isPromptTold = prompt && prompt.tokens >= fewestPromptTokens && isSpeed(prompt.tokensPerSecond);
+	const {prompt, model} = observation;
+	const tokensPerSecond = speed(observation.tokensPerSecond);
+	const perSecond = tokensPerSecond ?? speed(observation.roughTokensPerSecond);
+	const isPromptTold = prompt && prompt.tokens >= fewestPromptTokens && speed(prompt.tokensPerSecond) && perSecond;
 	const observed: Observed = {
-		model: observation.model,
+		model,
 		work: workOf({...observation, promptTokens: prompt?.tokens}),
-		tokensPerSecond: observation.tokensPerSecond,
-		promptTokensPerSecond: isPromptTold ? withoutFirstToken(prompt, observation.tokensPerSecond) : undefined,
+		tokensPerSecond,
+		promptTokensPerSecond: isPromptTold ? withoutFirstToken(prompt, perSecond) : undefined,
 	};
+	if (tokensPerSecond === undefined && observed.promptTokensPerSecond === undefined) return calibration;
 	// One model with one placement has one say, its latest, however often it answers.
 	const others = calibration.observed.filter(other => !isSameWork(other, observed));
-	return {...calibration, observed: [...others, observed].slice(-mostObserved)};
+	const before = calibration.observed.find(other => isSameWork(other, observed));
+	return {...calibration, observed: [...others, merged(before, observed)].slice(-mostObserved)};
 };
 
 /**
@@ -107,7 +125,7 @@ const directions: ReadonlyArray<readonly number[]> = [...unknowns.keys().map(ind
 const turns = [directions, directions.toReversed()];
 
 /** The largest part of an answer's time that goes with an unknown: 0 to 1. */
-const partOf = ({apply}: Unknown, start: Speeds, observed: readonly Observed[]): number => {
+const partOf = ({apply}: Unknown, start: Speeds, observed: readonly Written[]): number => {
 	const small = 0.01;
 	const parts = observed.map(({work}) => {
 		const [before, after] = [secondsPerToken(start, work), secondsPerToken(apply(start, Math.exp(small)), work)];
@@ -129,7 +147,7 @@ const loss = (deviation: number): number => {
 const usualGpuBytesPerSecond = {card: 300e9, software: 0.5e9};
 
 /** Direction by direction downhill in ever smaller steps, some 10,000 evaluations of a small sum. */
-const fitInTurns = (directions: ReadonlyArray<readonly number[]>, start: Speeds, observed: readonly Observed[]) => {
+const fitInTurns = (directions: ReadonlyArray<readonly number[]>, start: Speeds, observed: readonly Written[]) => {
 	const factors = unknowns.map(() => 0);
 	const parts = unknowns.map(unknown => (unknown.byPart ? Math.sqrt(partOf(unknown, start, observed)) : 1));
 	const speedsOf = () => unknowns.reduce((speeds, {apply}, index) => apply(speeds, Math.exp(factors[index] ?? 0)), start);
@@ -167,7 +185,7 @@ const fitInTurns = (directions: ReadonlyArray<readonly number[]>, start: Speeds,
 };
 
 /** The most likely speeds. */
-const fitTo = (start: Speeds, observed: readonly Observed[]): Speeds => {
+const fitTo = (start: Speeds, observed: readonly Written[]): Speeds => {
 	const [first, second] = turns.map(directions => fitInTurns(directions, start, observed));
 	return (second && first && second.badness < first.badness ? second : first)?.speeds ?? start;
 };
@@ -192,9 +210,10 @@ The speeds of this machine by the probe and all real answers; for a model that h
 A GPU's bandwidth is known from the first answer on that used it, unless the probe was told.
 */
 export const speedsOf = ({probed, observed}: Calibration, model?: string, gpu: keyof typeof usualGpuBytesPerSecond = 'card'): Speeds => {
-	const usedGpu = observed.some(({work}) => work.gpuBytes > 0);
+	const written = observed.filter(isWritten);
+	const usedGpu = written.some(({work}) => work.gpuBytes > 0);
 	const start = usedGpu ? {...probed, gpuBytesPerSecond: probed.gpuBytesPerSecond ?? usualGpuBytesPerSecond[gpu]} : probed;
-	const fitted = observed.length === 0 ? start : fitTo(start, observed);
+	const fitted = written.length === 0 ? start : fitTo(start, written);
 	const speeds = {...fitted, promptPerSecond: promptPerSecond(observed)};
 	const own = observed.filter(observation => observation.model === model);
 	const factors = own.map(({work, tokensPerSecond}) => times(secondsPerToken(speeds, work), tokensPerSecond));

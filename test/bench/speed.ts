@@ -76,7 +76,9 @@ const answerOnce = async (engine: Engine, turn: number): Promise<Times> => {
 const quantile = (values: readonly number[], share: number): number =>
 	values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
 
-const observationOf = (about: Omit<Observation, 'tokensPerSecond'>, answers: readonly Times[]): Observation => {
+type Told = Observation & {readonly tokensPerSecond: number};
+
+const observationOf = (about: Omit<Observation, 'tokensPerSecond'>, answers: readonly Times[]): Told => {
 	const [{promptTokens = 0, fillTokens = 0} = {}] = answers;
 	return {
 		...about,
@@ -99,7 +101,7 @@ const observationOf = (about: Omit<Observation, 'tokensPerSecond'>, answers: rea
 	};
 };
 
-type Measured = {readonly name: string; readonly threads: number; readonly learned: Observation; readonly later: Observation};
+type Measured = {readonly name: string; readonly threads: number; readonly learned: Told; readonly later: Told};
 
 const percent = (value: number) => `${value < 0 ? '' : '+'}${(value * 100).toFixed(0)} %`;
 const cell = (text: string) => text.padStart(15);

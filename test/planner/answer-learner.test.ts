@@ -38,6 +38,6 @@ test.each([
 test.each([
 	['too short a part', {threads: 4, tokens: 15, tokensPerSecond: 25}],
 	['none', {threads: 4, tokens: 0, tokensPerSecond: undefined}],
-])('%s teaches nothing', (_what, steady) => {
-	expect(learn({steady})).toBeUndefined();
+])('%s teaches only of the prompt', (_what, steady) => {
+	expect(learn({steady})).toMatchObject({tokensPerSecond: undefined, roughTokensPerSecond: 20, prompt: {tokens: 100}});
 });

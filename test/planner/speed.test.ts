@@ -250,6 +250,33 @@ describe('calibration', () => {
 		expect(promptTokensPerSecond(speedsOf(long, 'a'), {settings: cpu, weights: model(5e9)})).toBeCloseTo(500 / 4.9);
 	});
 
+	test('what the latest answer does not tell stays known', () => {
+		const told = answer('a', model(5e9), 10);
+		const prompt = {tokens: 500, tokensPerSecond: 100};
+		const known = calibrate(fresh, {...told, prompt});
+		for (const [latest, speeds] of [
+			[{...told, tokensPerSecond: 12, prompt: {tokens: 5, tokensPerSecond: 100}}, [12, 500 / 4.9]],
+			[{...told, tokensPerSecond: undefined, roughTokensPerSecond: 20, prompt: {tokens: 500, tokensPerSecond: 200}}, [10, 500 / 2.45]],
+			[{...told, tokensPerSecond: undefined, roughTokensPerSecond: 20}, [10, 500 / 4.9]],
+		] as const) {
+			const after = calibrate(known, latest);
+			expect(after.observed).toHaveLength(1);
+			expect([after.observed[0]?.tokensPerSecond, after.observed[0]?.promptTokensPerSecond]).toEqual(speeds);
+			expect(after.observed[0]?.work.promptCost).toBe(known.observed[0]?.work.promptCost);
+		}
+	});
+
+	test('a short answer to a long prompt tells of the prompt alone', () => {
+		const after = calibrate(fresh, {
+			...answer('a', model(5e9), 10),
+			tokensPerSecond: undefined,
+			roughTokensPerSecond: 10,
+			prompt: {tokens: 500, tokensPerSecond: 100},
+		});
+		expect(promptTokensPerSecond(speedsOf(after, 'a'), {settings: cpu, weights: model(5e9)})).toBeCloseTo(500 / 4.9);
+		expect(speedsOf(after, 'a')).toMatchObject({...probed, modelFactor: undefined});
+	});
+
 	test('work is what a token needs', () => {
 		expect(workOf({settings: cpu, weights: model(1e9, {type: 'Q4_0'})})).toEqual({
 			gpuBytes: 0,
