@@ -18,7 +18,7 @@ import type {Budgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
 import {stateOf} from './planner/memory.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
-import {concrete, followThreads, isSameSettings, stepBetween, wantedContext} from './planner/settings.js';
+import {followThreads, isSameSettings, stepBetween, triedAgain, wantedContext} from './planner/settings.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
 import type {Speeds} from './planner/types.js';
 import {watchWaiting} from './planner/waiting-change.js';
@@ -72,10 +72,10 @@ export type Services = {
 	readonly begin: () => Promise<void>;
 	readonly readModel: Ports['readModel'];
 	/** Loads a model; on failure the one before is back, and the chat says why. */
-	readonly load: (model: ModelFacts, options?: {readonly keepConversation?: boolean}) => Promise<void>;
+	readonly load: (model: ModelFacts, options?: {readonly keepConversation?: boolean; readonly settings?: WantedSettings}) => Promise<void>;
 	/** Reads a file's header and loads it; the chat says what is wrong with it. */
 	readonly open: (path: string) => Promise<void>;
-	/** Applies what is pending in the tuner; on failure the settings before are back, and the chat says why. */
+	/** Applies what is pending in the tuner, or loads the model with it that could not be loaded; on failure the settings before are back, and the chat says why. */
 	readonly apply: () => Promise<void>;
 	/** Sets the budget of VRAM, or of RAM where there is no GPU; the chat says what is beyond it already. */
 	readonly setBudget: (size: Size | undefined) => Promise<void>;
@@ -172,26 +172,24 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		chat.note(`Experts cannot be kept on the CPU by number, because the native hooks are off: ${hooksOff}.`);
 	};
 
-	const load: Services['load'] = async (model, {keepConversation = true} = {}) => {
+	const load: Services['load'] = async (model, {keepConversation = true, settings: given} = {}) => {
 		const {model: before, applied: beforeSettings, hasAutoThreads} = engine.get();
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
 		const limits: string[] = [];
-		let tried = options.wanted;
 		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
 			rate.reset(); // here, because the answer before has come to its end now
 			const device = await engine.start();
 			const kept = await measured.open(model, device);
-			const asked = {wanted, kept: options.usesKept ? kept : undefined};
+			const asked = {wanted, kept: options.usesKept && !given ? kept : undefined};
 			const {settings, layersLimit, contextLimit, paging, idle} = await loads.settle(model, asked, device, signal);
-			tried = settings;
 			warn(paging, ...idle);
 			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
 			return settings;
 		};
 
-		const outcome = await engine.load(model, options.wanted, chat.conversation(), chooseSettings);
-		const applied = engine.get().applied;
+		const outcome = await engine.load(model, given ?? options.wanted, chat.conversation(), chooseSettings);
+		const {applied, failedWith} = engine.get();
 		if (outcome.ok) {
 			for (const limit of limits) chat.note(limit);
 			if (applied) warn(trainingWarning(model, applied));
@@ -204,11 +202,12 @@ export const createServices = (ports: Ports, options: Options): Services => {
 
 		const {code} = outcome.failure;
 		const adviseOnFailure = async () => {
-			if (lacksMemory(code)) await giveAdvice(noMemory, model, concrete(tried, model));
+			if (lacksMemory(code) && failedWith) await giveAdvice(noMemory, model, failedWith);
 		};
 		if (!before || !beforeSettings) {
 			tellOutcome(outcome, 'no model is loaded');
 			await adviseOnFailure();
+			if (lacksMemory(code)) chat.note('In the tuner (Tab): f fits the settings, a numbers the advice, Enter loads the model.');
 			return;
 		}
 
@@ -227,7 +226,8 @@ export const createServices = (ports: Ports, options: Options): Services => {
 
 	const apply = async () => {
 		const {pending} = plan.get();
-		const {applied, model} = engine.get();
+		const {applied, model, failedWith} = engine.get();
+		if (model && failedWith) await load(model, {settings: triedAgain(pending ?? failedWith, failedWith, options.wanted)});
 		if (!pending || !applied || !model) return;
 		if (stepBetween(applied, pending) === 'threads') tellOutcome(await engine.apply(pending), 'the threads are as they were');
 		else await plan.whileQueued(pending, isLast => applyQueued(pending, applied, model, isLast));

@@ -486,6 +486,11 @@ describe('tuner', () => {
 		await screen.waitForText('81 / 81');
 		await screen.press('esc');
 		await screen.waitForText('12 / 81');
+		await screen.type('a');
+		await screen.waitForText('frees');
+		await screen.type('u');
+		await screen.waitForText('There is no change to undo.');
+		await screen.waitForText('12 / 81');
 		expect(screen.screen()).not.toContain('was 12');
 		screen.calls.length = 0;
 		await screen.press('down', 'right', 'enter');
@@ -587,7 +592,7 @@ describe('tuner', () => {
 		await screen.press('tab');
 		await screen.waitForText('no GPU: all layers on the CPU');
 		await screen.type('f');
-		await screen.waitForText('no VRAM: there is no GPU');
+		await screen.waitForText('no VRAM');
 		await screen.press('down', 'right', 'left');
 		await screen.waitForGone('no VRAM');
 		await screen.type('b', '512M', '\r');

@@ -123,6 +123,56 @@ describe('a budget', () => {
 	});
 });
 
+describe('settings that a load was refused with', () => {
+	const refused = async () => {
+		const scene = await open({
+			fake: createFakeEngine({memory: tellingDevice()}),
+			wanted: {...wantedAuto, gpuLayers: 60, contextSize: 4096},
+			budgets: {vram: {bytes: 12 * gib}, ram: undefined},
+		});
+		await expect.poll(() => scene.services.monitor.get().vram, {timeout: 3000}).toBeDefined();
+		return scene;
+	};
+
+	test.each<[string, (plan: Awaited<ReturnType<typeof refused>>['plan']) => Promise<void>]>([
+		['fitted', plan => plan.fit()],
+		[
+			'as an advice says',
+			async plan => {
+				await plan.advise();
+				plan.follow(0);
+			},
+		],
+		[
+			'moved',
+			async plan => {
+				for (let left = 60; left > 20; left--) plan.move('gpuLayers', 'less');
+			},
+		],
+	])('%s, they load the model, with the threads that were left open', async (_how, change) => {
+		const {services, plan, engine, notes} = await refused();
+		expect(engine.get()).toMatchObject({phase: {name: 'failed'}, failedWith: {gpuLayers: 60}});
+		expect(notes().at(-1)).toBe('In the tuner (Tab): f fits the settings, a numbers the advice, Enter loads the model.');
+		await change(plan);
+		const pending = plan.get().pending;
+		expect(pending?.gpuLayers).toBeLessThan(24);
+		await services.apply();
+		expect(engine.get()).toMatchObject({phase: {name: 'ready'}, applied: {gpuLayers: pending?.gpuLayers}, hasAutoThreads: true});
+		expect([engine.get().failedWith, plan.get().pending]).toEqual([undefined, undefined]);
+	});
+
+	test('put back, they are those that failed, and are refused again', async () => {
+		const {services, plan, engine, notes} = await refused();
+		plan.move('gpuLayers', 'least');
+		plan.putBack();
+		expect(plan.get().pending).toBeUndefined();
+		await expect.poll(() => plan.get().plan?.settings.gpuLayers).toBe(60);
+		await services.apply();
+		expect(engine.get()).toMatchObject({phase: {name: 'failed'}, failedWith: {gpuLayers: 60}});
+		expect(notes().filter(text => text.includes('do not keep the VRAM budget'))).toHaveLength(2);
+	});
+});
+
 describe('advice by itself', () => {
 	test('when the last load failed for want of memory, and about what was to be loaded', async () => {
 		const fake = createFakeEngine({refuse: verb => (verb === 'loadModel' ? 'out-of-memory' : undefined)});

@@ -20,6 +20,8 @@ export type EngineState = {
 	readonly model: ModelFacts | undefined;
 	/** What the context runs with; undefined: nothing is loaded. */
 	readonly applied: Settings | undefined;
+	/** What the last load failed with, for another attempt; undefined: a model is loaded, or nothing was tried. */
+	readonly failedWith?: Settings | undefined;
 	/** What it ran with before the last change that worked. */
 	readonly previous: Settings | undefined;
 	/** The threads that are applied are those that turned out to be fastest, or are being tried. */
@@ -31,6 +33,10 @@ export type EngineState = {
 	/** Why nothing is guessed although the settings say so. */
 	readonly draftingOff?: string | undefined;
 };
+
+/** The settings that the tuner begins from. */
+export const tunedFrom = ({applied, failedWith}: Pick<EngineState, 'applied' | 'failedWith'>): Settings | undefined =>
+	applied ?? failedWith;
 
 /** `forgets`: the conversation no longer fits into the context. */
 export type Outcome = {readonly ok: true; readonly forgets?: boolean} | {readonly ok: false; readonly failure: Failure};

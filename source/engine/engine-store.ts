@@ -1,6 +1,6 @@
 import {createRemaining} from '../lib/remaining.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
-import {followThreads, stepBetween} from '../planner/settings.js';
+import {concrete, followThreads, stepBetween} from '../planner/settings.js';
 import {EngineError, isAborted, toFailure} from './engine-errors.js';
 import type {Conversation, EngineState, Outcome, Phase, Step} from './engine-state.js';
 import type {Answer, AnswerEvent, Call, Device, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './types.js';
@@ -109,13 +109,14 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 		attempt(async signal => {
 			const report = reporter('loading');
 			report('llama.cpp');
-			change({model, applied: undefined, previous: undefined, contextUsed: 0});
+			change({model, applied: undefined, failedWith: undefined, previous: undefined, contextUsed: 0});
+			let settled = wanted;
 			try {
 				await start();
 				await engine.freeModel();
 				await engine.setConversation(conversation);
 				report('fitting');
-				const settled = await settle(wanted, signal);
+				settled = await settle(wanted, signal);
 				const layers = settled.gpuLayers === 'auto' ? 'auto' : Math.min(settled.gpuLayers, model.layers);
 				await loadWeights(model.path, {...settled, gpuLayers: layers}, report, signal);
 				const applied = await makeContext({...settled, gpuLayers: layers}, report, signal);
@@ -125,7 +126,11 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 			} catch (error) {
 				await engine.freeModel().catch(() => {});
 				const failure = toFailure(error);
-				change({phase: isAborted(error) ? {name: 'idle'} : {name: 'failed', failure}, model: isAborted(error) ? undefined : model});
+				change(
+					isAborted(error)
+						? {phase: {name: 'idle'}, model: undefined}
+						: {phase: {name: 'failed', failure}, failedWith: concrete(settled, model), hasAutoThreads: settled.threads === 'auto'},
+				);
 				return {ok: false, failure};
 			}
 		});
@@ -206,7 +211,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 			} catch (error) {
 				const failure = toFailure(error);
 				await engine.freeModel().catch(() => {});
-				change({phase: {name: 'failed', failure}, applied: undefined});
+				change({phase: {name: 'failed', failure}, applied: undefined, failedWith: before});
 				return {ok: false, failure};
 			} finally {
 				await file.remove();

@@ -27,24 +27,35 @@ export const breachesOf = ({ownVramBytes, ownRamBytes}: EngineMemory, {vram, ram
 	];
 };
 
+type Taken = {readonly name: 'VRAM' | 'RAM'; readonly bytes: number; readonly budgetBytes: number};
+
+/** The first budget that a plan would not keep. */
+export const overBudget = (
+	{vramBytes, ramBytes}: Pick<Plan, 'vramBytes' | 'ramBytes'>,
+	{vram, ram, isUnified}: Machine,
+): Taken | undefined => {
+	const sides = [
+		{name: 'VRAM' as const, bytes: vramBytes, budgetBytes: vram?.budgetBytes ?? Number.POSITIVE_INFINITY},
+		{name: 'RAM' as const, bytes: ramBytes + (isUnified ? vramBytes : 0), budgetBytes: ram?.budgetBytes ?? Number.POSITIVE_INFINITY},
+	];
+	return sides.find(({bytes, budgetBytes}) => bytes > budgetBytes);
+};
+
 /**
 Says no to what would not keep a budget.
 
 @throws EngineError
 */
-export const checkBudgets = ({vramBytes, ramBytes}: Plan, {vram, ram, isUnified}: Machine): void => {
-	const check = (name: string, bytes: number, budgetBytes: number | undefined, advice: string) => {
-		if (budgetBytes === undefined || bytes <= budgetBytes) return;
-		throw new EngineError('over-budget', `These settings do not keep the ${name} budget.`, {
-			why: `They take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
-			advice,
-		});
+export const checkBudgets = (plan: Plan, machine: Machine): void => {
+	const over = overBudget(plan, machine);
+	if (!over) return;
+	const {name, bytes, budgetBytes} = over;
+	const advice = {
+		VRAM: 'Use fewer GPU layers, a smaller context, or a larger budget.',
+		RAM: `Use ${machine.vram ? 'more GPU layers, ' : ''}a smaller context or file, or a larger budget.`,
 	};
-	check('VRAM', vramBytes, vram?.budgetBytes, 'Use fewer GPU layers, a smaller context, or a larger budget.');
-	check(
-		'RAM',
-		ramBytes + (isUnified ? vramBytes : 0),
-		ram?.budgetBytes,
-		`Use ${vram ? 'more GPU layers, ' : ''}a smaller context or file, or a larger budget.`,
-	);
+	throw new EngineError('over-budget', `These settings do not keep the ${name} budget.`, {
+		why: `They take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
+		advice: advice[name],
+	});
 };

@@ -22,6 +22,8 @@ export type Rival = 'nothing' | 'an answer' | 'an answer on all cores';
 
 export const isAnswering = ({phase}: Pick<EngineState, 'phase'>): boolean => ['processing', 'writing', 'stopping'].includes(phase.name);
 
+export const isBusy = ({phase}: Pick<EngineState, 'phase'>): boolean => !['ready', 'failed', 'idle'].includes(phase.name);
+
 /** `cores` are those of the machine. */
 export const rivalOf = (engine: Pick<EngineState, 'phase' | 'applied' | 'model' | 'device'>, cores: number): Rival => {
 	const {applied, model, device} = engine;

@@ -1,10 +1,11 @@
 import {EngineError} from '../engine/engine-errors.js';
+import {tunedFrom} from '../engine/engine-state.js';
 import type {EngineStore} from '../engine/engine-store.js';
 import type {DryRun, ModelFacts, Settings} from '../engine/types.js';
 import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
-import {createDryRunPace, idleMs, isAnswering, postponedMs, rivalOf} from './dry-run-pace.js';
+import {createDryRunPace, idleMs, isAnswering, isBusy, postponedMs, rivalOf} from './dry-run-pace.js';
 import {fitLayers, layersWithQ8Cache} from './fit.js';
 import {type AdviceWish, createKnownPlans} from './known-plans.js';
 import {type Budgets, machineOf} from './machine.js';
@@ -83,8 +84,8 @@ export const createPlanStore = ({
 	};
 
 	const shown = (): {readonly facts: ModelFacts; readonly settings: Settings} | undefined => {
-		const {model: facts, applied} = engine.get();
-		const settings = store.get().pending ?? applied;
+		const {model: facts} = engine.get();
+		const settings = store.get().pending ?? tunedFrom(engine.get());
 		return facts && settings && {facts, settings};
 	};
 
@@ -94,8 +95,6 @@ export const createPlanStore = ({
 		const added = taken && {vramBytes: plan.vramBytes - taken.vramBytes, ramBytes: plan.ramBytes - taken.ramBytes};
 		change({plan: {...plan, measuredTokensPerSecond: measured(facts, plan.settings)}, added});
 	};
-
-	const isBusy = () => !['ready', 'failed', 'idle'].includes(engine.get().phase.name);
 
 	const askNeighbours = async () => {
 		const bounds = limits();
@@ -136,12 +135,12 @@ export const createPlanStore = ({
 	};
 
 	const setPending = (settings: Settings | undefined, binding?: PlanState['binding']) => {
-		const {applied} = engine.get();
-		change({pending: settings && applied && isSameSettings(applied, settings) ? undefined : settings, binding, advice: undefined});
+		const from = tunedFrom(engine.get());
+		change({pending: settings && from && isSameSettings(from, settings) ? undefined : settings, binding, advice: undefined});
 		preview();
 	};
 
-	let {applied, contextUsed} = engine.get();
+	let [applied, {contextUsed}] = [tunedFrom(engine.get()), engine.get()];
 	let wasAnswering = false;
 	let applying: Settings | undefined;
 	let lastQueued = 0;
@@ -157,7 +156,7 @@ export const createPlanStore = ({
 		if (!wasAnswering && answers) pace.answerBegan();
 		wasAnswering = answers;
 		if (state.phase.name === 'reloading') applying ??= store.get().pending;
-		if (state.applied === applied) {
+		if (tunedFrom(state) === applied) {
 			if (answered) preview();
 			else if (state.contextUsed !== contextUsed && !answers) refresh();
 			({contextUsed} = state);
@@ -165,7 +164,8 @@ export const createPlanStore = ({
 		}
 
 		const before = applied;
-		({applied, contextUsed} = state);
+		applied = tunedFrom(state);
+		({contextUsed} = state);
 		const {pending, queued, binding} = store.get();
 		const isMovedMeanwhile = applied && applying && pending && !isSameSettings(applying, pending);
 		applying = undefined;
@@ -222,8 +222,7 @@ export const createPlanStore = ({
 		limits,
 		planFor: (facts: ModelFacts, settings: Settings): Promise<Plan> => plans.planFor(facts, settings),
 		move(name: SettingName, move: Move) {
-			const bounds = limits();
-			const now = shown();
+			const [bounds, now] = [limits(), shown()];
 			if (!now || !bounds) return;
 			const settings = moveSetting(now.settings, name, move, bounds);
 			if (settings !== now.settings) setPending(settings);
@@ -231,10 +230,11 @@ export const createPlanStore = ({
 		putBack() {
 			setPending(undefined);
 		},
-		/** Makes the settings pending that were applied before the last change that worked. */
-		recall() {
-			const {previous} = engine.get();
-			if (previous) setPending(previous);
+		/** Puts back what is pending, or makes the settings pending that were applied before the last change that worked; false: there is neither. */
+		recall(): boolean {
+			const [{pending}, {previous}] = [store.get(), engine.get()];
+			if (pending || previous) setPending(pending ? undefined : previous);
+			return Boolean(pending ?? previous);
 		},
 		/** Makes the settings pending that put most layers on the GPU. */
 		async fit() {
@@ -272,7 +272,7 @@ export const createPlanStore = ({
 		/** The same for any settings, as long as the engine has nothing better to do. */
 		async adviseOn(facts: ModelFacts, settings: Settings, wish: AdviceWish): Promise<readonly Advice[]> {
 			const mayAsk = () => {
-				if (isBusy()) throw new EngineError('aborted', 'The engine has something better to do.');
+				if (isBusy(engine.get())) throw new EngineError('aborted', 'The engine has something better to do.');
 			};
 			return plans.advice(facts, settings, {mlockLimitBytes: store.get().mlockLimitBytes, ...wish, mayAsk});
 		},

@@ -131,7 +131,7 @@ type Remarkable = {
 
 /** Words beside the verdict, the longest first; the last ones are for a line of 60 cells. */
 export const remarkTexts = ({settings, limits, binding, plan, isPostponed, forgottenTokens}: Remarkable): readonly string[] => {
-	if (binding === 'no GPU') return ['no VRAM: there is no GPU'];
+	if (binding === 'no GPU') return ['no VRAM: there is no GPU', 'no VRAM: no GPU', 'no VRAM'];
 	if (binding === 'VRAM unknown') return ['the GPU does not say how much VRAM there is', 'VRAM unknown'];
 	if (forgottenTokens !== undefined) {
 		return [

@@ -50,6 +50,10 @@ export const stepBetween = (applied: Settings, pending: Settings): ReloadStep =>
 export const followThreads = (wanted: Settings, before: Settings, now: Settings): Settings =>
 	wanted.threads === before.threads && before.threads !== now.threads ? {...wanted, threads: now.threads} : wanted;
 
+/** What is wanted after a load has failed: threads that nobody chose are left open once more. */
+export const triedAgain = (wanted: Settings, failed: Settings, {threads}: Pick<WantedSettings, 'threads'>): WantedSettings =>
+	wanted.threads === failed.threads ? {...wanted, threads} : wanted;
+
 /** What the values of a machine and a model allow. */
 export type Limits = {
 	/** 0: there is no device to put layers on. */

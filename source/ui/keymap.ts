@@ -67,7 +67,7 @@ export const tunerKeys: ReadonlyArray<Binding<TunerVerb>> = [
 	{keys: '', text: '', does: 'most', matches: (_input, key) => key.end},
 	{keys: 'Enter', text: 'apply', does: 'apply', matches: (_input, key) => key.return},
 	{keys: 'Esc', text: 'put back; stop a reload', does: 'putBack', matches: (_input, key) => key.escape},
-	{keys: 'u', text: 'the settings before the last change', does: 'recall', matches: plain('u')},
+	{keys: 'u', text: 'undo: put back, or the settings before the last change', does: 'recall', matches: plain('u')},
 	{keys: 'f', text: 'fit: most GPU layers that free memory or the budget takes', does: 'fit', matches: plain('f')},
 	{keys: 'b', text: 'VRAM budget (without a GPU: of RAM): the most that vramble may take', does: 'budget', matches: plain('b')},
 	{keys: 'a', text: 'advice: what would make it better', does: 'advice', matches: plain('a')},

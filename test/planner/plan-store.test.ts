@@ -125,6 +125,18 @@ describe('what is pending', () => {
 		expect(pending()?.contextSize).toBe(6144);
 	});
 
+	test('recalled before it was applied, nothing; then the settings before', async () => {
+		const {plan, apply, pending} = await loaded();
+		expect(plan.recall()).toBe(false);
+		plan.move('contextSize', 'more');
+		await apply();
+		await plan.fit();
+		expect(plan.recall()).toBe(true);
+		expect(pending()).toBeUndefined();
+		expect(plan.recall()).toBe(true);
+		expect(pending()).toEqual(baseSettings);
+	});
+
 	test('refused, nothing, and there is nothing to recall', async () => {
 		const {plan, apply, engine, pending} = await loaded({
 			refuse: (verb, settings) => (verb === 'createContext' && settings?.contextSize === 8192 ? 'out-of-memory' : undefined),

@@ -57,7 +57,7 @@ describe('beside the verdict', () => {
 
 	test.each([
 		['nothing', remarks({}), []],
-		['no GPU', remarks({binding: 'no GPU'}), ['no VRAM: there is no GPU']],
+		['no GPU', remarks({binding: 'no GPU'}), ['no VRAM: there is no GPU', 'no VRAM: no GPU', 'no VRAM']],
 		['a GPU that does not tell', remarks({binding: 'VRAM unknown'}), ['the GPU does not say how much VRAM there is', 'VRAM unknown']],
 		['all there is', remarks({binding: 'all fit'}), ['all layers fit']],
 		[

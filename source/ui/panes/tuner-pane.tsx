@@ -1,5 +1,6 @@
 import {Box, Text} from 'ink';
 import type {ReactNode} from 'react';
+import {tunedFrom} from '../../engine/engine-state.js';
 import type {Settings} from '../../engine/types.js';
 import {count} from '../../lib/format.js';
 import type {Size} from '../../lib/size.js';
@@ -25,8 +26,10 @@ export type TunerViewProps = {
 	readonly isFocused: boolean;
 	readonly mode: TunerMode;
 	readonly selected: SettingName;
-	/** undefined: nothing is loaded. */
+	/** undefined: nothing is loaded, nor has a load failed. */
 	readonly applied: Settings | undefined;
+	/** A load has failed with `applied`. */
+	readonly hasFailed?: boolean;
 	readonly hasAutoThreads: boolean;
 	readonly plan: PlanState;
 	readonly limits: Limits | undefined;
@@ -73,6 +76,7 @@ export const TunerView = (props: TunerViewProps) => {
 		mode,
 		selected,
 		applied,
+		hasFailed,
 		hasAutoThreads,
 		plan,
 		limits,
@@ -146,6 +150,7 @@ export const TunerView = (props: TunerViewProps) => {
 					applied={applied}
 					limits={limits}
 					machine={machine}
+					hasFailed={hasFailed}
 					isAsking={mode === 'asking'}
 					isReloading={isBusy}
 					isStopping={isStopping}
@@ -163,7 +168,8 @@ type TunerPaneProps = Pick<TunerViewProps, 'width' | 'height' | 'isCompact' | 'i
 
 export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 	const {engine, plan, monitor, setBudget} = useServices();
-	const applied = useStore(engine, state => state.applied);
+	const applied = useStore(engine, tunedFrom);
+	const hasFailed = useStore(engine, ({failedWith}) => failedWith !== undefined);
 	const hooksOff = useStore(engine, ({device}) => device?.hooksOff);
 	const hasAutoThreads = useStore(engine, state => state.hasAutoThreads);
 	const isBusy = useStore(engine, state => state.phase.name === 'loading' || state.phase.name === 'reloading');
@@ -177,6 +183,7 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 		<TunerView
 			{...props}
 			applied={applied}
+			hasFailed={hasFailed}
 			hasAutoThreads={hasAutoThreads}
 			plan={state}
 			limits={plan.limits()}

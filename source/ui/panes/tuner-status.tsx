@@ -1,5 +1,6 @@
 import {Box, Text} from 'ink';
 import type {Settings} from '../../engine/types.js';
+import {overBudget} from '../../planner/breach.js';
 import type {PlanState} from '../../planner/plan-state.js';
 import {planText, remarkTexts} from '../../planner/plan-words.js';
 import {refusalTexts} from '../../planner/refusal.js';
@@ -13,6 +14,8 @@ type TunerStatusProps = {
 	readonly applied: Settings;
 	readonly limits: Limits | undefined;
 	readonly machine: Machine;
+	/** Nothing is loaded with `applied`: a load has failed. */
+	readonly hasFailed?: boolean | undefined;
 	/** An answer is in the way of what is to be applied. */
 	readonly isAsking: boolean;
 	/** Another change is being made. */
@@ -45,6 +48,7 @@ export const TunerStatus = ({
 	applied,
 	limits,
 	machine,
+	hasFailed,
 	isAsking,
 	isReloading,
 	isStopping,
@@ -70,16 +74,19 @@ export const TunerStatus = ({
 	const said = isUnread ? 'VRAM not read yet' : text?.head;
 	const remarks = state.isAsking ? ['asking the engine …'] : refusals ? [] : remarkTexts({settings, limits, forgottenTokens, ...state});
 	const isQueued = state.pending !== undefined && state.queued === state.pending;
-	const what = effects[stepBetween(applied, settings)];
+	const isRefused = refusals !== undefined || (state.plan !== undefined && overBudget(state.plan, machine) !== undefined);
+	const what = hasFailed ? 'loads the model' : effects[stepBetween(applied, settings)];
 	const [key, effect] = isStopping
 		? ['', 'the settings before come back']
 		: isReloading
 			? ['Esc', 'stops the reload']
 			: isQueued
 				? ['Esc', `takes back: ${what}`]
-				: refusals
+				: isRefused && state.pending
 					? ['Esc', 'puts back']
-					: ['Enter', what];
+					: isRefused && hasFailed
+						? ['a', 'advice']
+						: ['Enter', what];
 	const [refusal] = fitTexts([refusals ?? []], width - `${dot} ${key} ${effect}`.length - 4);
 	const head = refusals ? refusal : said;
 	const isWorth = isReloading || state.pending !== undefined;
@@ -88,13 +95,17 @@ export const TunerStatus = ({
 	const speedWords = text?.speed ? [spaced(text.speed)] : [];
 	const rests = isUnread ? [] : (text?.rests ?? []);
 	const spacedRemarks = remarks.map(spaced);
-	const others = [speedWords, rests].map(words => words.at(-1)?.length ?? 0).reduce((sum, length) => sum + length, 0);
-	// A shorter wording where it leaves room for what is left and how fast it is.
-	const shortened = spacedRemarks.find(words => words.length <= room - others);
-	const [remark, speed, rest, noSpeed] = fitTexts(
-		[shortened === undefined ? spacedRemarks : [shortened], speedWords, rests, (text?.noSpeeds ?? []).map(spaced)],
+	// What is missing matters more than how fast it would be.
+	const isShort = verdict === 'does not fit' || verdict === 'paging';
+	const byWorth = isShort ? [rests, speedWords] : [speedWords, rests];
+	const [first = 0, second = 0] = byWorth.map(words => words.at(-1)?.length ?? 0);
+	// A shorter wording where it leaves room for what is left and how fast it is, or for the one that matters most.
+	const shortened = [first + second, first].map(others => spacedRemarks.find(words => words.length <= room - others)).find(Boolean);
+	const [remark, worthMost, worthLess, noSpeed] = fitTexts(
+		[shortened === undefined ? spacedRemarks : [shortened], ...byWorth, (text?.noSpeeds ?? []).map(spaced)],
 		room,
 	);
+	const [speed, rest] = isShort ? [worthLess, worthMost] : [worthMost, worthLess];
 	return (
 		<Box height={1} justifyContent="space-between" paddingLeft={2} gap={2}>
 			<Text wrap="truncate" color={theme.dim}>

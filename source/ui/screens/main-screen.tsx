@@ -149,14 +149,17 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		}
 
 		const verb = verbOf(tunerKeys, input, key);
+		// It is of the settings as they were.
+		if (now.tuner === 'advice' && (verb === 'recall' || verb === 'fit')) turn('settings');
 		// What the arrows change is not seen there.
 		if (verb && now.tuner !== 'settings' && movesSetting(verb)) turn('settings');
 		else if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1, among: movableNames(plan.limits())});
 		else if (verb === 'nextSetting') dispatch({type: 'settingChosen', by: 1, among: movableNames(plan.limits())});
 		else if (verb === 'apply' && hasToWait()) turn('asking');
 		else if (verb === 'apply') void services.apply();
-		else if (verb === 'recall') plan.recall();
-		else if (verb === 'fit') plan.fit().catch(error => chat.note(describeError(error), 'error'));
+		else if (verb === 'recall') {
+			if (!plan.recall()) chat.note('There is no change to undo.');
+		} else if (verb === 'fit') plan.fit().catch(error => chat.note(describeError(error), 'error'));
 		else if (verb === 'budget') {
 			if (plan.limits()) turn('budget');
 		} else if (verb === 'advice') {

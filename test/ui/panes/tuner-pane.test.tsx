@@ -89,6 +89,25 @@ test('what would be refused has no figures, and is not offered', () => {
 	expect(show({width: 60, height: 4, isCompact: true, ...locked})).toMatch(/● mlock needs [\d.]+ GiB, ulimit is 1\.0 MiB +Esc puts back/);
 });
 
+test('beyond a budget, what is missing comes before the speed, and Enter is not offered', () => {
+	const machine = {vram: {totalBytes: 12 * gib, otherBytes: 0, budgetBytes: 6 * gib}, ram: undefined};
+	const verdict = 'does not fit' as const;
+	const over = {...fitting, vramBytes: 7 * gib, vramVerdict: verdict, verdict, vramLeftBytes: -gib, tokensPerSecond: 57.6};
+	const narrow = {width: 60, height: 4, isCompact: true, machine};
+	const plan = {...pending({contextSize: 8192}).plan, plan: over};
+	expect(show({...narrow, plan})).toMatch(/● does not fit, 1\.0 GiB over +Esc puts back/);
+	expect(show({...narrow, plan: {...plan, binding: 'no GPU'}})).toMatch(/● does not fit, 1\.0 GiB over {3}no VRAM +Esc/);
+	expect(statusOf(show({width: 120, machine, plan}))).toMatch(/1\.0 GiB over 6\.0 GiB budget {3}≈ 57\.6 tok\/s +Esc puts back │$/);
+});
+
+test('after a failed load, Enter loads the model, and where it would fail again advice is offered', () => {
+	const verdict = 'does not fit' as const;
+	const plan = {...atRest, plan: {...fitting, vramBytes: 13 * gib, vramVerdict: verdict, verdict, vramLeftBytes: -gib}};
+	const machine = {vram: {totalBytes: 24 * gib, otherBytes: 0, budgetBytes: 12 * gib}, ram: undefined};
+	expect(statusOf(show({hasFailed: true, plan, machine}))).toMatch(/does not fit.* a advice │$/);
+	expect(statusOf(show({hasFailed: true, ...pending({gpuLayers: 13})}))).toMatch(/Enter loads the model │$/);
+});
+
 test('without a device', () => {
 	const onCpu = {...baseSettings, gpuLayers: 0};
 	const drawn = show({applied: onCpu, limits: limitsOf(bigModel, cpuDevice, 8)});
