@@ -1,6 +1,6 @@
 import {largestShare} from '../engine/gpu-devices.js';
 import {isTensorPattern} from '../engine/tensor-pattern.js';
-import {parseSize, type Size} from '../lib/size.js';
+import {parseSize, type Size, sizeProblem} from '../lib/size.js';
 import {type FlagName, type GivenFlags, UsageError} from './flags.js';
 
 /** Readers of what was given. All of them throw a `UsageError` where a value cannot be understood; undefined: the flag was not given. */
@@ -36,17 +36,20 @@ export const oneOf = <T extends string>(given: GivenFlags, name: FlagName, choic
 const size = (name: FlagName, value: string): Size => {
 	const parsed = parseSize(value);
 	if (parsed) return parsed;
+	const problem = sizeProblem(value);
+	if (problem?.startsWith('less')) throw new UsageError(`--${name}: "${value}" is too large; it takes ${problem}.`);
 	throw new UsageError(`--${name} takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "${value}".`);
 };
 
-/** Separated by commas; none where the flag was not given. */
+/** Separated by commas, each once; none where the flag was not given. */
 export const sizes = (given: GivenFlags, name: FlagName): readonly Size[] => {
 	const value = text(given, name);
 	if (value !== undefined && /^\d+,\d+\s*[^\d,]+$/.test(value)) {
 		throw new UsageError(`--${name} takes a decimal point: ${value.replace(',', '.')}; several sizes have a unit each.`);
 	}
 
-	return value?.split(',').map(part => size(name, part.trim())) ?? [];
+	const all = value?.split(',').map(part => size(name, part.trim())) ?? [];
+	return [...new Map(all.map(one => [JSON.stringify(one), one])).values()];
 };
 
 const mostGpus = 15; // what llama.cpp takes

@@ -63,6 +63,12 @@ export const targetsOf = (readings: Readings, speeds: Speeds | undefined, option
 	const hasSpeeds = gpuBytesPerSecond !== undefined || ramBytesPerSecond !== undefined;
 	const isHere = vram.length <= 1 && !hasSpeeds && fitsInto(vram[0], here.vram) && fitsInto(ram, here.ram);
 	if (isHere) return [{machine: machineOf(readings, {vram: vram[0], ram}), speeds, isElsewhere: false, hasOtherCard: false}];
+	if (vram.length > 1 && vram.some(size => 'ratio' in size)) {
+		throw new UsageError(
+			'--vram takes one share, which is a budget on the card here; several are other cards, which need sizes, such as 12G,24G.',
+		);
+	}
+
 	const sizes = vram.length === 0 ? [undefined] : vram;
 	return sizes.map(size => {
 		const hasOtherCard = size !== undefined;

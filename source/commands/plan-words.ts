@@ -41,7 +41,10 @@ export const shortVerdictWords = (plan: Plan, refusal: Refusal | undefined): str
 /** Bytes; ≈ where they were not asked of the engine. */
 export const bytesWords = (bytes: number, {exact}: Plan): string => `${exact ? '' : '≈ '}${memory(bytes)}`;
 
-export const speedWords = (perSecond: number | undefined): string => (perSecond === undefined ? rate(undefined) : `≈ ${rate(perSecond)}`);
+export const speedWords = (perSecond: number | undefined): string => {
+	const text = rate(perSecond);
+	return perSecond === undefined || text.startsWith('<') ? text : `≈ ${text}`;
+};
 
 /** Of the largest context beside a plan: marked where the weights do not stay in RAM. */
 export const largestContextWords = (largest: LargestContext | undefined): string =>

@@ -14,11 +14,11 @@ export const mebibytes = (bytes: number | undefined): string => {
 	return bytes >= 10 * mib || bytes === 0 ? group.format(Math.round(bytes / mib)) : (bytes / mib).toFixed(1);
 };
 
-/** Memory with its unit, in MiB below one GiB: `812 MiB`, `10.4 GiB`. */
+/** Memory with its unit, in MiB below one GiB: `812 MiB`, `10.4 GiB`; `1 KiB` where MiB would say 0.0. */
 export const memory = (bytes: number | undefined): string => {
 	if (bytes === undefined) return unknown;
 	if (bytes >= gib) return `${(bytes / gib).toFixed(1)} GiB`;
-	return `${mebibytes(bytes)} MiB`;
+	return bytes > 0 && bytes < 0.1 * mib ? `${Math.ceil(bytes / 1024)} KiB` : `${mebibytes(bytes)} MiB`;
 };
 
 /** A file's size in decimal units, as download pages give it: `63.4 GB`. */
@@ -31,9 +31,10 @@ export const fileSize = (bytes: number): string => {
 /** `16384` → `16,384`. */
 export const count = (value: number | undefined): string => (value === undefined ? unknown : group.format(value));
 
-/** Tokens per second, three significant digits: `18.4`, `142`. */
+/** Tokens per second, three significant digits: `18.4`, `142`; `< 0.01` for less. */
 export const rate = (perSecond: number | undefined): string => {
 	if (perSecond === undefined || !Number.isFinite(perSecond)) return unknown;
+	if (perSecond > 0 && perSecond < 0.005) return '< 0.01';
 	return perSecond >= 100 ? Math.round(perSecond).toString() : perSecond.toFixed(perSecond >= 10 ? 1 : 2);
 };
 

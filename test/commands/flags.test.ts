@@ -218,6 +218,7 @@ describe('budgets and other machines', () => {
 			ramBytesPerSecond: undefined,
 			printCommand: false,
 		});
+		expect(read('plan', 'x.gguf', '--vram', '8G,8192M,12G').plan.vram).toEqual([{bytes: 8 * gib}, {bytes: 12 * gib}]);
 		expect(read('--gpu-bandwidth', '360', '--ram-bandwidth=51.2', '--print-command', 'plan', 'x.gguf')).toMatchObject({
 			command: 'plan',
 			model: 'x.gguf',
@@ -232,6 +233,8 @@ describe('budgets and other machines', () => {
 		[['--vram', 'much'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "much".'],
 		[['--ram', '0G'], '--ram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "0G".'],
 		[['--ram', '110%'], '--ram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "110%".'],
+		[['--vram', '9999999G'], '--vram: "9999999G" is too large; it takes less than 8192T.'],
+		[['--vram', '99999999999999999999G'], '--vram: "99999999999999999999G" is too large; it takes less than 8192T.'],
 		[['--vram', '-1G'], '--vram takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "-1G".'],
 		[['--vram'], '--vram needs a value: SIZE.'],
 		[['x.gguf', '--vram', '8G,12G'], '--vram takes one size, not 2.'],

@@ -95,7 +95,7 @@ describe('another machine', () => {
 
 	test('a share of it says nothing', () => {
 		expect(() => targets({vram: [{ratio: 0.9}]}, {...readings, vram: undefined})).toThrow(UsageError);
-		expect(() => targets({vram: [{ratio: 0.5}, size(8)]})).toThrow('--vram takes a share only of what this machine has');
+		expect(() => targets({vram: [{ratio: 0.5}, size(8)]})).toThrow('--vram takes one share, which is a budget on the card here;');
 	});
 });
 

@@ -101,6 +101,8 @@ test.each([
 	['0%', 'more than 0'],
 	['-1G', 'more than 0'],
 	['200%', 'at most 100%'],
+	['8192T', 'less than 8192T'],
+	['99999999999999999999G', 'less than 8192T'],
 	['much', undefined],
 	['12', undefined],
 ])('what is wrong with %s', (text, problem) => {
