@@ -2,8 +2,8 @@ import {EngineError} from '../engine/engine-errors.js';
 import type {DryRun, Settings} from '../engine/types.js';
 import type {GgufTensor} from '../models/gguf-header.js';
 import {estimatedDryRun} from '../planner/memory.js';
-import {placedBytes} from '../planner/placement.js';
 import type {AskDryRun, ModelWeights} from '../planner/types.js';
+import {untakenBytes} from '../planner/untaken.js';
 
 /**
 Compute buffers on a GPU against those on the CPU for the same graph: 1.1 times as much with a dense 70B shape, 0.3 with a 120B mixture of experts, some 20 to 50 MiB
@@ -61,12 +61,8 @@ export const orTooLarge =
 		}
 	};
 
-/** A device that leaves more than that behind has tensors that it cannot take: software Vulkan, and old cards, have a limit for a single one. */
-const takenShare = 0.98;
-
 /** Whether the device at hand takes layers as any other card would, so that its dry run can speak for that one. */
 export const takesAll = async (ask: AskDryRun, settings: Settings, {weights, layers}: Model): Promise<boolean> => {
 	const all = {...settings, gpuLayers: layers, cpuExpertLayers: 0};
-	const dryRun = await ask(all);
-	return dryRun.weights.vramBytes >= takenShare * placedBytes(all, weights.sizes).gpu;
+	return untakenBytes(all, (await ask(all)).weights.vramBytes, weights.sizes) === 0;
 };

@@ -4,6 +4,7 @@ import {fewestPromptTokens} from '../planner/calibration.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
+import {untakenIn} from '../planner/untaken.js';
 import {keptWords} from './plan-kept.js';
 import {type Report, recommendedOf, refusalOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
@@ -158,9 +159,9 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 };
 
 const one = (report: Report, width: number): readonly string[] => {
-	const {chosen, plans, bindingLimit, advice, isGiven, target} = report;
+	const {chosen, plans, bindingLimit, advice, isGiven, target, model} = report;
 	const isFree = !isGiven && target.machine.vram !== undefined && recommendedOf(report) !== undefined;
-	const allFit = isFree && !bindingLimit ? ['All layers fit on the GPU.'] : [];
+	const allFit = isFree && !bindingLimit && untakenIn(chosen, model.weights.sizes) === 0 ? ['All layers fit on the GPU.'] : [];
 	const areExpertsFound = plans.some(({settings}) => settings.cpuExpertLayers !== chosen.settings.cpuExpertLayers);
 	const way =
 		areExpertsFound && chosen.settings.cpuExpertLayers > 0

@@ -3,6 +3,7 @@ import {isFine} from './layer-search.js';
 import {limitBytes, vramMarginBytes} from './memory.js';
 import {placedBytes} from './placement.js';
 import type {LayerSizes, Machine, Plan} from './types.js';
+import {untakenIn} from './untaken.js';
 
 /** What keeps a plan from being better, and by how much the next step would miss it. */
 export type BindingLimit = {
@@ -18,9 +19,15 @@ export type BindingLimit = {
 export type Binding = BindingLimit & {readonly layersWithQ8Cache: number};
 
 /** What a fit has to say besides its settings. */
-export type FitOutcome = Binding | 'all fit' | 'no GPU' | 'VRAM unknown';
+export type FitOutcome = Binding | 'all fit' | 'not all taken' | 'no GPU' | 'VRAM unknown';
 
 export type Fit = {readonly plan: Plan; readonly bindingLimit: BindingLimit | undefined};
+
+/** Of a search over layers, before anybody asked about a q8_0 cache. */
+export const outcomeOf = ({plan, bindingLimit}: Fit, sizes: LayerSizes): Exclude<FitOutcome, 'no GPU' | 'VRAM unknown'> => {
+	if (bindingLimit) return {...bindingLimit, layersWithQ8Cache: 0};
+	return untakenIn(plan, sizes) > 0 ? 'not all taken' : 'all fit';
+};
 
 export type PlanFor = (settings: Settings) => Promise<Plan>;
 

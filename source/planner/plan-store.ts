@@ -6,7 +6,7 @@ import type {Size} from '../lib/size.js';
 import {createStore, type ReadableStore} from '../lib/store.js';
 import type {Readings} from '../monitor/types.js';
 import {createDryRunPace, idleMs, isAnswering, isBusy, postponedMs, rivalOf} from './dry-run-pace.js';
-import {fitLayers, layersWithQ8Cache} from './fit.js';
+import {fitLayers, layersWithQ8Cache, outcomeOf} from './fit.js';
 import {type AdviceWish, createKnownPlans} from './known-plans.js';
 import {type Budgets, machineOf} from './machine.js';
 import {noPlan, type PlanState} from './plan-state.js';
@@ -256,10 +256,10 @@ export const createPlanStore = ({
 			}
 
 			const {wishes, tryOut, fit} = fitted;
-			const binding = fit.bindingLimit ? {...fit.bindingLimit, layersWithQ8Cache: 0} : 'all fit';
+			const binding = outcomeOf(fit, wishes.sizes);
 			setPending(fit.plan.settings, binding);
 			const more = await layersWithQ8Cache(fit, wishes, tryOut);
-			if (binding !== 'all fit' && more > 0 && store.get().binding === binding) change({binding: {...binding, layersWithQ8Cache: more}});
+			if (typeof binding === 'object' && store.get().binding === binding) change({binding: {...binding, layersWithQ8Cache: more}});
 		},
 		/** Computes what would make the settings better, for the one who looks at them; at most 24 dry runs. */
 		async advise(): Promise<void> {

@@ -145,6 +145,7 @@ export const remarkTexts = ({settings, limits, binding, plan, isPostponed, forgo
 	if (limits && isBeyondTraining(settings, limits)) return [`trained for ${count(limits.trainedContext)} tokens`];
 	if (!binding) return [];
 	if (binding === 'all fit') return ['all layers fit'];
+	if (binding === 'not all taken') return ['the GPU does not take all of these layers: the rest stays in RAM', 'the GPU does not take all'];
 	const isNothing = binding.limit === 'VRAM' && plan?.vramVerdict === 'does not fit';
 	const text = isNothing
 		? `VRAM binds: even ${layersText(plan.settings.gpuLayers)} need ${memory(plan.vramBytes)}`

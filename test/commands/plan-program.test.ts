@@ -35,7 +35,8 @@ const elsewhere = ['--vram', '12G', '--ram', '64G', '--gpu-bandwidth', '360', '-
 
 const planOf = async (args: readonly string[], run: Parameters<typeof runProgram>[2] = {}) => {
 	const {code, stdout, stderr} = await runProgram(home, ['plan', ...args, '--json'], run);
-	expect({code, stderr}).toEqual({code: 0, stderr: ''});
+	// The software device has a limit for a buffer that large tensors are over.
+	expect({code, stderr}).toEqual({code: 0, stderr: expect.stringMatching(/^(?:vramble: This device does not take [^\n]*\n)?$/)});
 	return JSON.parse(stdout);
 };
 

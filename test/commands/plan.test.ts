@@ -267,6 +267,26 @@ describe('as text', () => {
 		expect(stdout).toContain('--override-tensor zzz=CPU changes nothing: no tensor has such a name.\n');
 	});
 
+	test.each<[string, readonly string[], number, string | undefined]>([
+		['most of them', [], 0.1, 'This device does not take 35.2 GiB of the weights of 81 layers: they stay in RAM'],
+		['of one layer', ['-ngl', '1'], 0.1, 'of the weights of 1 layer: they stay in RAM'],
+		['no more than rounding', [], 0.99, undefined],
+		['none without layers', ['-ngl', '0'], 0.1, undefined],
+	])('weights that the device leaves in RAM: %s', async (_what, argv, taken, expected) => {
+		const fake = createFakeEngine();
+		const dryRun: Engine['dryRun'] = async asked => {
+			const said = await fake.engine.dryRun(asked);
+			const left = said.weights.vramBytes * (1 - taken);
+			const weights = {vramBytes: said.weights.vramBytes - left, ramBytes: said.weights.ramBytes + left};
+			return {...said, weights};
+		};
+		const given = ['--vram', '100%', ...argv];
+		const {stdout} = await run(given, {fake, dryRun, columns: 400});
+		expect(/This device does not take|All layers fit/.exec(stdout)?.[0]).toBe(expected && 'This device does not take');
+		if (expected) expect(stdout).toContain(expected);
+		if (expected) expect((await run([...given, '--json'], {fake, dryRun})).stderr).toContain(expected);
+	});
+
 	test('weights that may not be locked are refused, row by row', async () => {
 		const {lines} = await json(['--mlock'], {mlockLimitBytes: 20 * gib});
 		type Row = {readonly ramBytes: number; readonly verdict: string; readonly refused: string | null};

@@ -59,6 +59,11 @@ describe('beside the verdict', () => {
 		['nothing', remarks({}), []],
 		['no GPU', remarks({binding: 'no GPU'}), ['no VRAM: there is no GPU', 'no VRAM: no GPU', 'no VRAM']],
 		['a GPU that does not tell', remarks({binding: 'VRAM unknown'}), ['the GPU does not say how much VRAM there is', 'VRAM unknown']],
+		[
+			'layers that the GPU does not take',
+			remarks({binding: 'not all taken'}),
+			['the GPU does not take all of these layers: the rest stays in RAM', 'the GPU does not take all'],
+		],
 		['all there is', remarks({binding: 'all fit'}), ['all layers fit']],
 		[
 			'no layers that fit',
