@@ -202,7 +202,7 @@ const warn = (report: Report, isCommand: boolean, {stderr}: PlanOutside) => {
 		...warnings,
 		...(isCommand ? keptWords(report) : []),
 		...(isCommand && !target.machine.vram ? [noGpu] : []),
-		...(isCommand && verdict !== 'fits' ? [`These settings: ${verdict}.`] : []),
+		...(isCommand && verdict !== 'fits' ? [`With these settings the verdict is: ${verdict}.`] : []),
 	];
 	for (const doubt of doubts) stderr.write(`vramble: ${doubt}\n`);
 };

@@ -26,8 +26,8 @@ export const fittingTable = (width: number, tables: ReadonlyArray<readonly strin
 export const wrapped = (text: string, width: number, indent = ''): readonly string[] => {
 	const lines: string[] = [];
 	let line = '';
-	// ≈ belongs to the number behind it.
-	for (const word of text.split(/(?<!≈) /)) {
+	// ≈ belongs to the number behind it, and a number to its unit.
+	for (const word of text.split(/(?<!≈|(?<![^ (≈])[\d.,]*\d) /)) {
 		const longer = line === '' ? word : `${line} ${word}`;
 		if (line !== '' && stringWidth(longer) > width) {
 			lines.push(line);

@@ -176,6 +176,8 @@ export const adviceTexts = (advice: Advice, approximately: string): readonly [st
 		tokensPerSecond !== undefined && `${approximately} ${rate(tokensPerSecond)} tok/s`,
 	].filter(effect => typeof effect === 'string');
 	const [first, ...others] = effects;
+	const matters = verdict ? first : (effects.at(-1) ?? first);
+	const shorter = text.replace('KV cache', 'KV').replace('flash attention', 'FA');
 	const withFreed = (what: readonly unknown[]) => {
 		const frees = what.length > 0 ? [`frees ${what.join(' and ')}`] : [];
 		return verdict ? [...effects.slice(0, 1), ...frees, ...others] : [...frees, ...effects];
@@ -186,8 +188,9 @@ export const adviceTexts = (advice: Advice, approximately: string): readonly [st
 		said(withFreed(freed)),
 		...(bytes.length === 1 ? [said(withFreed(bytes))] : []),
 		said(effects),
-		said(first === undefined ? [] : [first]),
+		...(matters === undefined ? [] : [said([matters]), `${shorter}: ${matters}`]),
 		text,
+		shorter,
 	];
 };
 

@@ -16,6 +16,8 @@ export type AppState = {
 	readonly selected: SettingName;
 	/** What the tuner shows or asks instead of its settings. */
 	readonly tuner: TunerMode;
+	/** Pieces of advice above the first that is seen. */
+	readonly adviceTop: number;
 	/** A key was pressed a moment ago that does this when it is pressed once more: Ctrl+C quits, Esc clears the prompt. */
 	readonly armed: 'quit' | 'clear' | undefined;
 };
@@ -28,6 +30,7 @@ export type AppEvent =
 	| {readonly type: 'screenClosed'}
 	| {readonly type: 'modelChosen'}
 	| {readonly type: 'tunerTurned'; readonly to: TunerMode}
+	| {readonly type: 'adviceScrolled'; readonly by: 1 | -1; readonly most: number}
 	| {readonly type: 'armed'; readonly to: AppState['armed']};
 
 export const createAppState = (screen: AppState['screen']): AppState => ({
@@ -37,6 +40,7 @@ export const createAppState = (screen: AppState['screen']): AppState => ({
 	focus: 'chat',
 	selected: 'gpuLayers',
 	tuner: 'settings',
+	adviceTop: 0,
 	armed: undefined,
 });
 
@@ -61,7 +65,12 @@ export const appReducer = (state: AppState, event: AppEvent): AppState => {
 		case 'modelChosen':
 			return {...state, screen: 'main', under: 'main', named: undefined, focus: 'chat'};
 		case 'tunerTurned':
-			return event.to === state.tuner ? state : {...state, tuner: event.to};
+			return event.to === state.tuner ? state : {...state, tuner: event.to, adviceTop: 0};
+		case 'adviceScrolled': {
+			const adviceTop = Math.max(0, Math.min(event.most, state.adviceTop + event.by));
+			return adviceTop === state.adviceTop ? state : {...state, adviceTop};
+		}
+
 		case 'armed':
 			return event.to === state.armed ? state : {...state, armed: event.to};
 	}

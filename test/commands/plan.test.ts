@@ -539,7 +539,7 @@ describe('--print-command', () => {
 		const {stdout, stderr} = await run(['--print-command', '-ngl', 'all', '--mlock', '-c', '9000'], {mlockLimitBytes: 8 * 1024 ** 2});
 		expect(stdout).toMatch(/^llama-server [^\n]*\n$/);
 		expect(stderr).toContain('vramble: The model was trained for 8,192 tokens of context.\n');
-		expect(stderr).toContain('vramble: These settings: does not fit (VRAM).\n');
+		expect(stderr).toContain('vramble: With these settings the verdict is: does not fit (VRAM).\n');
 		const locked = await run(['--print-command', '--mlock'], {mlockLimitBytes: 8 * 1024 ** 2});
 		expect(locked.stderr).toMatch(/^vramble: The weights cannot be locked in RAM: they take [\d.]+ GiB of it\. .*8\.0 MiB \(ulimit -l\)/);
 	});

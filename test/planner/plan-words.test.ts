@@ -111,6 +111,17 @@ test.each<[string, Partial<Advice>, readonly string[]]>([
 		['KV q8_0: frees 1.0 GiB of VRAM, ≈ 3.00 tok/s', 'KV q8_0: frees 1.0 GiB, ≈ 3.00 tok/s', 'KV q8_0: ≈ 3.00 tok/s', 'KV q8_0'],
 	],
 	[
+		'a shorter name before the speed is left out',
+		{text: 'KV cache f16 → q4_0, flash attention off → auto', moreExpertLayers: 1, tokensPerSecond: 1.69},
+		[
+			'KV cache f16 → q4_0, flash attention off → auto: experts of 1 more layer on the GPU, ≈ 1.69 tok/s',
+			'KV cache f16 → q4_0, flash attention off → auto: ≈ 1.69 tok/s',
+			'KV f16 → q4_0, FA off → auto: ≈ 1.69 tok/s',
+			'KV cache f16 → q4_0, flash attention off → auto',
+			'KV f16 → q4_0, FA off → auto',
+		],
+	],
+	[
 		'what matters most',
 		{verdict: 'fits', freesVramBytes: gib, moreLayers: 2, tokensPerSecond: 3},
 		[

@@ -25,6 +25,8 @@ export type TunerViewProps = {
 	readonly isCompact: boolean;
 	readonly isFocused: boolean;
 	readonly mode: TunerMode;
+	/** Pieces of advice above the first that is seen. */
+	readonly adviceTop?: number;
 	readonly selected: SettingName;
 	/** undefined: nothing is loaded, nor has a load failed. */
 	readonly applied: Settings | undefined;
@@ -116,7 +118,7 @@ export const TunerView = (props: TunerViewProps) => {
 
 	return frame(
 		<>
-			{mode === 'advice' ? <TunerAdvice advice={plan.advice} width={width - (isCompact ? 2 : 4)} /> : null}
+			{mode === 'advice' ? <TunerAdvice advice={plan.advice} top={props.adviceTop} width={width - (isCompact ? 2 : 4)} /> : null}
 			{mode === 'breakdown' ? (
 				<TunerBreakdown
 					plan={plan.plan}
@@ -162,7 +164,7 @@ export const TunerView = (props: TunerViewProps) => {
 	);
 };
 
-type TunerPaneProps = Pick<TunerViewProps, 'width' | 'height' | 'isCompact' | 'isFocused' | 'selected' | 'mode'> & {
+type TunerPaneProps = Pick<TunerViewProps, 'width' | 'height' | 'isCompact' | 'isFocused' | 'selected' | 'mode' | 'adviceTop'> & {
 	readonly onBudgetSet: () => void;
 };
 

@@ -15,6 +15,7 @@ import {ChatPane} from '../panes/chat-pane.js';
 import {Footer, type Hint} from '../panes/footer.js';
 import {MachinePane} from '../panes/machine-pane.js';
 import {TitleLine} from '../panes/title-line.js';
+import {adviceLines} from '../panes/tuner-advice.js';
 import {TunerPane} from '../panes/tuner-pane.js';
 import {useServices} from '../services-context.js';
 import {useTheme} from '../theme.js';
@@ -151,6 +152,13 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		const verb = verbOf(tunerKeys, input, key);
 		// It is of the settings as they were.
 		if (now.tuner === 'advice' && (verb === 'recall' || verb === 'fit')) turn('settings');
+		if (now.tuner === 'advice' && (verb === 'previousSetting' || verb === 'nextSetting')) {
+			const {advice} = plan.get();
+			const most = typeof advice === 'object' ? Math.max(0, advice.length - adviceLines) : 0;
+			dispatch({type: 'adviceScrolled', by: verb === 'nextSetting' ? 1 : -1, most});
+			return;
+		}
+
 		// What the arrows change is not seen there.
 		if (verb && now.tuner !== 'settings' && movesSetting(verb)) turn('settings');
 		else if (verb === 'previousSetting') dispatch({type: 'settingChosen', by: -1, among: movableNames(plan.limits())});
@@ -198,6 +206,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 				isFocused={!isChat}
 				selected={app.selected}
 				mode={app.tuner}
+				adviceTop={app.adviceTop}
 				onBudgetSet={() => dispatch({type: 'tunerTurned', to: 'settings'})}
 			/>
 			<ChatPane width={columns} height={layout.chat.height} isActive={isChat} scroll={scroll} onScroll={onScroll} />

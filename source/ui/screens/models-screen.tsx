@@ -49,7 +49,7 @@ const Entry = ({entry, isSelected, width}: {readonly entry: ModelEntry; readonly
 			<Box flexShrink={0}>
 				<Text color={theme.dim}>{fileSize(entry.sizeBytes)}</Text>
 			</Box>
-			<Box flexShrink={1} overflow="hidden">
+			<Box flexGrow={1} flexBasis={0} minWidth={Math.min(12, entry.note?.length ?? 0)} overflow="hidden">
 				<Text color={theme.dim} wrap="truncate">
 					{entry.note ?? ''}
 				</Text>

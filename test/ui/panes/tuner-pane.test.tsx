@@ -108,6 +108,22 @@ test('after a failed load, Enter loads the model, and where it would fail again 
 	expect(statusOf(show({hasFailed: true, ...pending({gpuLayers: 13})}))).toMatch(/Enter loads the model │$/);
 });
 
+test('a list of advice that is longer says where it is, and its numbers go on', () => {
+	const effects = {freesVramBytes: undefined, moreLayers: undefined, tokensPerSecond: undefined, settings: baseSettings};
+	const advice = ['one', 'two', 'three', 'four', 'five'].map(text => ({...effects, text}));
+	const lines = (count: number, adviceTop: number) =>
+		show({mode: 'advice', adviceTop, plan: {...atRest, advice: advice.slice(0, count)}})
+			.split('\n')
+			.slice(1, 4);
+	expect(lines(3, 0)[2]).toMatch(/ 3 three +│$/);
+	expect(lines(5, 0)[2]).toMatch(/ 3 three .* 3 of 5 ↑↓ │$/);
+	expect(lines(5, 2)).toEqual([
+		expect.stringContaining(' 3 three'),
+		expect.stringContaining(' 4 four'),
+		expect.stringMatching(/ 5 five .* 5 of 5 ↑↓ │$/),
+	]);
+});
+
 test('without a device', () => {
 	const onCpu = {...baseSettings, gpuLayers: 0};
 	const drawn = show({applied: onCpu, limits: limitsOf(bigModel, cpuDevice, 8)});
