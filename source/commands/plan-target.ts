@@ -29,9 +29,14 @@ const described = (name: string, size: Size | undefined, atHand: Memory | undefi
 const unknownSpeeds: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: undefined, overheadMs: usualOverheadMs};
 
 /** Of another card nothing is known but what was given; RAM is taken for as fast as the one at hand where nothing was said. */
-const speedsOf = (known: Speeds | undefined, {gpuBytesPerSecond, ramBytesPerSecond}: PlanOptions, hasOtherCard: boolean): Speeds => {
+const speedsOf = (
+	known: Speeds | undefined,
+	{gpuBytesPerSecond, ramBytesPerSecond}: PlanOptions,
+	{hasOtherCard, isSameCpu}: {readonly hasOtherCard: boolean; readonly isSameCpu: boolean},
+): Speeds => {
 	// What this CPU has taught says nothing of another one.
-	const cpu = ramBytesPerSecond === undefined && known ? known : {...unknownSpeeds, cpuBytesPerSecond: ramBytesPerSecond};
+	const own = ramBytesPerSecond === undefined || isSameCpu ? known : undefined;
+	const cpu = {...(own ?? unknownSpeeds), cpuBytesPerSecond: ramBytesPerSecond ?? own?.cpuBytesPerSecond};
 	const gpu = hasOtherCard ? undefined : known;
 	return {
 		...cpu,
@@ -49,11 +54,17 @@ const speedsOf = (known: Speeds | undefined, {gpuBytesPerSecond, ramBytesPerSeco
 One machine per `--vram`, or the one at hand.
 
 A single size that this machine has is a budget on it, as on the screen. A larger one, several, or a bandwidth describe another machine; what they leave out
-of it is as it is here.
+of it is as it is here. With threads that were given, or where only the RAM is another one, the CPU computes as fast as the one here; else it uses up what its
+RAM gives.
 
 @throws UsageError
 */
-export const targetsOf = (readings: Readings, speeds: Speeds | undefined, options: PlanOptions): readonly Target[] => {
+export const targetsOf = (
+	readings: Readings,
+	speeds: Speeds | undefined,
+	options: PlanOptions,
+	areThreadsGiven = false,
+): readonly Target[] => {
 	const here = machineOf(readings, {vram: undefined, ram: undefined});
 	const {vram, ram, gpuBytesPerSecond, ramBytesPerSecond} = options;
 	if (gpuBytesPerSecond !== undefined && vram.length === 0 && !here.vram) {
@@ -69,6 +80,7 @@ export const targetsOf = (readings: Readings, speeds: Speeds | undefined, option
 		);
 	}
 
+	const isSameCpu = areThreadsGiven || (vram.length === 0 && gpuBytesPerSecond === undefined);
 	const sizes = vram.length === 0 ? [undefined] : vram;
 	return sizes.map(size => {
 		const hasOtherCard = size !== undefined;
@@ -77,6 +89,6 @@ export const targetsOf = (readings: Readings, speeds: Speeds | undefined, option
 			ram: described('ram', ram, here.ram),
 			isUnified: hasOtherCard ? false : here.isUnified,
 		};
-		return {machine, speeds: speedsOf(speeds, options, hasOtherCard), isElsewhere: true, hasOtherCard};
+		return {machine, speeds: speedsOf(speeds, options, {hasOtherCard, isSameCpu}), isElsewhere: true, hasOtherCard};
 	});
 };

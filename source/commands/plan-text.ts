@@ -137,6 +137,14 @@ const promptNote = ({isElsewhere}: Target): string =>
 		? 'pp t/s takes computing, which no bandwidth tells.'
 		: `How fast prompts are read (pp) will be known when a model that is in RAM has answered ${fewestPromptTokens} tokens or more with these layers.`;
 
+/** What a prediction takes the CPU of another machine for. */
+const cpuWords = ({isElsewhere, speeds}: Target): string => {
+	if (!isElsewhere) return '';
+	return speeds?.threadBytesPerSecond === undefined
+		? ', and a CPU with enough threads to use up the bandwidth of its RAM'
+		: ', and a CPU whose threads are as fast as those here';
+};
+
 const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => {
 	const {gpuLayers, contextSize} = chosen.settings;
 	const fill = Math.min(usualFillTokens, contextSize);
@@ -152,7 +160,7 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 			? ['≈ VRAM and RAM: from the sizes of tensors, because the driver of the GPU gives no buffer for such a KV cache.']
 			: []),
 		...warnings,
-		...(hasSpeeds ? [`≈ tok/s: with ${fill === 1 ? '1 token' : `${count(fill)} tokens`} in the context.`] : []),
+		...(hasSpeeds ? [`≈ tok/s: with ${fill === 1 ? '1 token' : `${count(fill)} tokens`} in the context${cpuWords(target)}.`] : []),
 		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
 		...(hasSpeeds && !hasPromptSpeeds ? [promptNote(target)] : []),
 	];

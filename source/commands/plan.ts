@@ -234,7 +234,7 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 		status.show('Starting llama.cpp …');
 		const device = await engine.start({gpu: options.gpu});
 		let questions = 0;
-		const targets = targetsOf(await read(wanted, outside), await outside.speeds(facts, device), options.plan);
+		const targets = targetsOf(await read(wanted, outside), await outside.speeds(facts, device), options.plan, wanted.threads !== 'auto');
 		const asked: Omit<Scene, 'kept'> = {
 			model,
 			device,

@@ -71,6 +71,17 @@ describe('another machine', () => {
 		expect(target?.speeds?.threadBytesPerSecond).toBeUndefined();
 	});
 
+	test.each<[Partial<PlanOptions>, boolean, number | undefined]>([
+		[{ramBytesPerSecond: 80e9}, false, 10e9],
+		[{ramBytesPerSecond: 80e9, ram: size(64)}, false, 10e9],
+		[{ramBytesPerSecond: 80e9, vram: [size(24)]}, false, undefined],
+		[{ramBytesPerSecond: 80e9, gpuBytesPerSecond: 360e9}, false, undefined],
+		[{ramBytesPerSecond: 80e9, vram: [size(24)]}, true, 10e9],
+	])('%j, threads given: %j: a thread computes %s', (options, areThreadsGiven, threadBytesPerSecond) => {
+		const [target] = targetsOf(readings, speeds, {...nothing, ...options}, areThreadsGiven);
+		expect([target?.speeds?.cpuBytesPerSecond, target?.speeds?.threadBytesPerSecond]).toEqual([80e9, threadBytesPerSecond]);
+	});
+
 	test('several cards, one after the other', () => {
 		expect(targets({vram: [size(8), size(12)]}).map(({machine, hasOtherCard}) => [machine.vram?.totalBytes, hasOtherCard])).toEqual([
 			[8 * gib, true],
