@@ -2,6 +2,9 @@ import type {Answer} from './types.js';
 
 type Written = {readonly atMs: number; readonly tokens: number; readonly threads: number; readonly isTrying: boolean};
 
+/** Tokens that were computed together come together: only the last of them comes when it is there. */
+export const togetherMs = 0.5;
+
 /** Follows an answer for its last part that was computed with one number of threads; while numbers are tried out, tokens come one by one, which is slower. */
 export const createSteadyPart = () => {
 	let first: Written | undefined;
@@ -9,7 +12,9 @@ export const createSteadyPart = () => {
 	return {
 		/** So many tokens in all are there, the last of them computed with so many threads. */
 		wrote(now: Written) {
-			if (first?.threads !== now.threads || first.isTrying !== now.isTrying) first = now;
+			const isOther = first?.threads !== now.threads || first.isTrying !== now.isTrying;
+			const isBeginning = last !== undefined && first === last && now.atMs - last.atMs < togetherMs;
+			if (isOther || isBeginning) first = now;
 			last = now;
 		},
 		/** `threads`: where nothing was written. */

@@ -2,6 +2,7 @@ import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
+import {togetherMs} from '../../source/engine/steady-part.ts';
 import type {Engine, Settings} from '../../source/engine/types.ts';
 import {probeSpeeds} from '../../source/planner/bandwidth-probe.ts';
 import {type Calibration, calibrate, type Observation, speedsOf} from '../../source/planner/calibration.ts';
@@ -62,7 +63,11 @@ const answerOnce = async (engine: Engine, turn: number): Promise<Times> => {
 		{prompt: promptOf(turn), sampling, maxTokens},
 		{
 			onEvent(event) {
-				if (event.type === 'text' && event.tokens > (told.at(-1)?.tokens ?? 0)) told.push({at: performance.now(), tokens: event.tokens});
+				const before = told.at(-1);
+				if (event.type !== 'text' || event.tokens <= (before?.tokens ?? 0)) return;
+				const now = {at: performance.now(), tokens: event.tokens};
+				if (before && now.at - before.at < togetherMs) told.pop();
+				told.push(now);
 			},
 		},
 	);

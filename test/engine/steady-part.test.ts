@@ -44,6 +44,19 @@ test.each([
 		],
 		{threads: 8, tokens: 1, tokensPerSecond: 20},
 	],
+	[
+		'a part begins with the last of those that come together',
+		[
+			[100, 1, 8],
+			[300, 2, 4],
+			[300.1, 3, 4],
+			[300.3, 4, 4],
+			[500, 5, 4],
+			[500.1, 6, 4],
+			[500.2, 8, 4],
+		],
+		{threads: 4, tokens: 4, tokensPerSecond: 4000 / (500.2 - 300.3)},
+	],
 ] as ReadonlyArray<readonly [string, ReadonlyArray<readonly [number, number, number, true?]>, object]>)('%s', (_what, written, steady) => {
 	const part = createSteadyPart();
 	for (const [atMs, tokens, threads, isTrying = false] of written) part.wrote({atMs, tokens, threads, isTrying});
