@@ -130,7 +130,8 @@ describe('an answer', () => {
 			},
 		);
 		expect({text, used, threads: prompt.threads}).toEqual({text: whatIsIt, used: [1, 3, 1, 2], threads: 1});
-		expect(steady).toMatchObject({threads: 2, tokensPerSecond: expect.any(Number)});
+		// Where all tokens after the last change came together, nothing says how long they took.
+		expect(steady).toMatchObject({threads: 2, tokensPerSecond: steady.tokens === 0 ? undefined : expect.any(Number)});
 	});
 
 	test.skipIf(availableParallelism() < 2)('tries out threads, unless it has to come out the same', async () => {
