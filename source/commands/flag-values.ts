@@ -1,6 +1,6 @@
 import {largestShare} from '../engine/gpu-devices.js';
 import {isTensorPattern} from '../engine/tensor-pattern.js';
-import {parseSize, type Size, sizeProblem} from '../lib/size.js';
+import {isTooLarge, lessThanMost, parseSize, type Size} from '../lib/size.js';
 import {type FlagName, type GivenFlags, UsageError} from './flags.js';
 
 /** Readers of what was given. All of them throw a `UsageError` where a value cannot be understood; undefined: the flag was not given. */
@@ -36,8 +36,7 @@ export const oneOf = <T extends string>(given: GivenFlags, name: FlagName, choic
 const size = (name: FlagName, value: string): Size => {
 	const parsed = parseSize(value);
 	if (parsed) return parsed;
-	const problem = sizeProblem(value);
-	if (problem?.startsWith('less')) throw new UsageError(`--${name}: "${value}" is too large; it takes ${problem}.`);
+	if (isTooLarge(value)) throw new UsageError(`--${name}: "${value}" is too large; it takes ${lessThanMost}.`);
 	throw new UsageError(`--${name} takes a size above zero with its unit, such as 11.5G, 11500M or 90%, not "${value}".`);
 };
 

@@ -84,7 +84,6 @@ const onlyForPlan = ['gpu-bandwidth', 'ram-bandwidth', 'print-command'] as const
 const checkCommand = (command: CliOptions['command'], given: GivenFlags) => {
 	const stray = onlyForPlan.find(name => given[name] !== undefined);
 	if (command !== 'plan' && stray) throw new UsageError(`--${stray} belongs to vramble plan.`);
-
 	const ofBench = flags.find(flag => 'of' in flag && given[flag.names[0]] !== undefined);
 	if (ofBench) throw new UsageError(`--${ofBench.names[0]} belongs to vramble bench.`);
 	if (command && given.prompt !== undefined) throw new UsageError(`vramble ${command} loads nothing, so it cannot answer -p.`);

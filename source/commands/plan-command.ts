@@ -1,6 +1,7 @@
 import {leastConfidence, reaches} from '../engine/drafting-reach.js';
 import {lookupMatch} from '../engine/lookup.js';
 import type {GpuChoice, Settings} from '../engine/types.js';
+import {usedBatchSize} from '../planner/settings.js';
 import {allLayers} from './flag-values.js';
 
 /** As a POSIX shell takes it for one word. */
@@ -37,7 +38,7 @@ type Chosen = {
 
 /** The same settings for llama.cpp's own server: one conversation at a time, batches that are not split. */
 export const serverCommand = ({path, settings, threads, gpu}: Chosen): string => {
-	const batchSize = String(Math.min(settings.batchSize, settings.contextSize));
+	const batchSize = String(usedBatchSize(settings));
 	const words = [
 		'llama-server',
 		...['--model', asPath(path)],

@@ -1,6 +1,7 @@
 import type {BindingLimit} from '../planner/fit.js';
+import {type Refusal, refusalOf} from '../planner/refusal.js';
 import type {Advice, Breakdown, Memory, Plan} from '../planner/types.js';
-import {type Refusal, type Report, recommendedOf, refusalOf} from './plan-report.js';
+import {type Report, recommendedOf} from './plan-report.js';
 
 /** Scripts get `null` for what is not known: JSON leaves out `undefined`. */
 const orNull = <T>(value: T | undefined): T | null => value ?? null;

@@ -2,21 +2,12 @@ import type {Device, ModelFacts} from '../engine/types.js';
 import type {GgufTensor} from '../models/gguf-header.js';
 import type {BindingLimit} from '../planner/fit.js';
 import type {LargestContext} from '../planner/fit-context.js';
-import {cannotLock} from '../planner/mlock.js';
-import {isImpossible} from '../planner/settings.js';
+import {refusalOf} from '../planner/refusal.js';
 import type {Advice, Plan} from '../planner/types.js';
 import type {Kept} from './plan-kept.js';
 import type {Target} from './plan-target.js';
 
 export type PlanModel = {readonly facts: ModelFacts; readonly tensors: readonly GgufTensor[]};
-
-/** What it is about that is refused, whatever room there is. */
-export type Refusal = 'V cache' | 'mlock';
-
-export const refusalOf = ({settings, breakdown}: Plan, {mlockLimitBytes}: Pick<Report, 'mlockLimitBytes'>): Refusal | undefined => {
-	if (isImpossible(settings)) return 'V cache';
-	return cannotLock(settings, breakdown.ram.weights, mlockLimitBytes) ? 'mlock' : undefined;
-};
 
 /** Nothing is recommended that does not fit or would be refused, and nobody asked where the layers were given. */
 export const recommendedOf = (report: Report): Plan | undefined => {

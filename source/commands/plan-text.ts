@@ -2,11 +2,12 @@ import {basename} from 'node:path';
 import {count, fileSize, memory} from '../lib/format.js';
 import {fewestPromptTokens} from '../planner/calibration.js';
 import {adviceText, bindingText} from '../planner/plan-words.js';
+import {refusalOf} from '../planner/refusal.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
 import {untakenIn} from '../planner/untaken.js';
 import {keptWords} from './plan-kept.js';
-import {type Report, recommendedOf, refusalOf} from './plan-report.js';
+import {type Report, recommendedOf} from './plan-report.js';
 import type {Target} from './plan-target.js';
 import {
 	bytesWords,

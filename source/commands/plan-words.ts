@@ -2,8 +2,9 @@ import type {Settings} from '../engine/types.js';
 import {count, memory, rate} from '../lib/format.js';
 import type {LargestContext} from '../planner/fit-context.js';
 import {contextBindingText, layersText} from '../planner/plan-words.js';
+import type {Refusal} from '../planner/refusal.js';
 import type {Memory, Plan, Verdict} from '../planner/types.js';
-import type {Refusal, Report} from './plan-report.js';
+import type {Report} from './plan-report.js';
 
 export const noGpu = 'There is no GPU that llama.cpp can use here: all layers stay on the CPU.';
 

@@ -1,5 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {GgmlType, type LlamaModel} from 'node-llama-cpp';
+import {usedBatchSize} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import type {LlamaLog} from './llama-log.js';
 import {flash, ggmlType} from './llama-words.js';
@@ -18,7 +19,7 @@ export const checkContext = async (loaded: LlamaModel, settings: WantedSettings,
 	await loaded.fileInsights.estimateContextResourceRequirementsV2({
 		contextSize,
 		modelGpuLayers: loaded.gpuLayers,
-		batchSize: Math.min(settings.batchSize, contextSize),
+		batchSize: usedBatchSize({batchSize: settings.batchSize, contextSize}),
 		sequences: 1,
 		kvCacheKeyType: GgmlType[ggmlType(settings.cacheTypeK)],
 		kvCacheValueType: GgmlType[ggmlType(settings.cacheTypeV)],

@@ -1,7 +1,7 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {GgmlType, type GgufFileInfo, GgufInsights, type Llama, readGgufFileInfo} from 'node-llama-cpp';
 import {draftSettingsOf, withoutDrafting} from '../planner/draft-settings.js';
-import {dryRunKey} from '../planner/settings.js';
+import {dryRunKey, usedBatchSize} from '../planner/settings.js';
 import {EngineError} from './engine-errors.js';
 import {checkVocabularies} from './llama-draft-model.js';
 import {freeKept, loadWith} from './llama-insights.js';
@@ -71,7 +71,7 @@ export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany}: {readon
 		const context = await insights.estimateContextResourceRequirementsV2({
 			contextSize: settings.contextSize,
 			modelGpuLayers: gpuLayers,
-			batchSize: Math.min(settings.batchSize, settings.contextSize),
+			batchSize: usedBatchSize(settings),
 			sequences: 1,
 			kvCacheKeyType: GgmlType[ggmlType(settings.cacheTypeK)],
 			kvCacheValueType: GgmlType[ggmlType(settings.cacheTypeV)],

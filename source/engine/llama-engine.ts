@@ -8,7 +8,7 @@ import {
 	type LlamaContextSequence,
 	type LlamaModel,
 } from 'node-llama-cpp';
-import {wantedContext} from '../planner/settings.js';
+import {usedBatchSize, wantedContext} from '../planner/settings.js';
 import {deviceMemoryOf} from './device-memory.js';
 import {EngineError} from './engine-errors.js';
 import {chosenMemory, type DeviceChoice, isDeviceChoice} from './gpu-devices.js';
@@ -178,7 +178,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 					await checkContext(loaded, settings, {contextSize, log, hasGpu});
 					return loaded.createContext({
 						contextSize: typeof settings.contextSize === 'number' ? contextSize : {min: Math.min(512, contextSize), max: contextSize},
-						batchSize: Math.min(settings.batchSize, contextSize),
+						batchSize: usedBatchSize({batchSize: settings.batchSize, contextSize}),
 						threads: {ideal: threads.now(), min: threads.now()},
 						flashAttention: flash(settings),
 						experimentalKvCacheKeyType: ggmlType(settings.cacheTypeK),

@@ -32,16 +32,19 @@ export const parseSize = (text: string): Size | undefined => {
 	return bytes > 0 && Number.isSafeInteger(bytes) ? {bytes} : undefined;
 };
 
-const bytesIn = (text: string): number => {
+/** More bytes than can be counted exactly. */
+export const isTooLarge = (text: string): boolean => {
 	const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text.trim()) ?? [];
-	return Number(digits) * (unitBytes[unit.toLowerCase()] ?? Number.NaN);
+	return Number(digits) * (unitBytes[unit.toLowerCase()] ?? Number.NaN) > Number.MAX_SAFE_INTEGER;
 };
+
+export const lessThanMost = 'less than 8192T';
 
 /** What is wrong with a size that `parseSize` does not take; undefined: it is none. */
 export const sizeProblem = (text: string): string | undefined => {
 	const value = Number.parseFloat(text);
 	if (value <= 0) return 'more than 0';
-	if (bytesIn(text) > Number.MAX_SAFE_INTEGER) return 'less than 8192T';
+	if (isTooLarge(text)) return lessThanMost;
 	return value > 100 && text.trim().endsWith('%') ? 'at most 100%' : undefined;
 };
 

@@ -1,8 +1,8 @@
 import type {ModelFacts, Settings} from '../engine/types.js';
 import type {Ground} from './layer-search.js';
 import {isWorse, type Known} from './memory.js';
-import {cannotLock} from './mlock.js';
 import {layersText} from './plan-words.js';
+import {refusalOf} from './refusal.js';
 import {isImpossible} from './settings.js';
 import type {Advice, AskDryRun, Machine, ModelWeights, Plan, Speeds} from './types.js';
 
@@ -67,10 +67,6 @@ export type Candidate = (scene: Scene) => Found | undefined | Promise<Found | un
 /** Smaller changes of speed are within what predictions are off by anyway. */
 export const leastGain = 0.02;
 
-/** Whatever room there is. */
-const isRefused = ({settings, breakdown}: Plan, {mlockLimitBytes}: Scene): boolean =>
-	isImpossible(settings) || cannotLock(settings, breakdown.ram.weights, mlockLimitBytes);
-
 export const isGood = ({verdict, settings}: Plan): boolean => (verdict === 'fits' || verdict === 'tight') && !isImpossible(settings);
 
 /** Less is not worth a word. */
@@ -98,9 +94,9 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Fou
 	const free = freelyHad(plan.settings, fitted);
 	const isMore = next.settings.gpuLayers > free.gpuLayers;
 	const areExpertsMore = next.settings.gpuLayers >= plan.settings.gpuLayers && next.settings.cpuExpertLayers < free.cpuExpertLayers;
-	const wasRefused = isRefused(plan, scene);
+	const wasRefused = refusalOf(plan, scene) !== undefined;
 	const wasGood = isGood(plan) && !wasRefused;
-	if (isRefused(next, scene) || (wasGood && !isGood(next))) return undefined;
+	if (refusalOf(next, scene) || (wasGood && !isGood(next))) return undefined;
 	const isLarger = next.settings.contextSize > plan.settings.contextSize;
 	const isFewer = next.settings.gpuLayers < plan.settings.gpuLayers && kind !== 'layers' && kind !== 'no GPU';
 	const areExpertsMoved = next.settings.cpuExpertLayers > plan.settings.cpuExpertLayers && kind !== 'experts' && kind !== 'no GPU';

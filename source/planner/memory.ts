@@ -1,6 +1,6 @@
 import type {CacheType, DryRun, MemorySplit, Settings} from '../engine/types.js';
 import {gpuBlocks, placedBytes} from './placement.js';
-import {isImpossible} from './settings.js';
+import {isImpossible, usedBatchSize} from './settings.js';
 import {promptTokensPerSecond, tokensPerSecond} from './speed.js';
 import type {Breakdown, Machine, Memory, ModelWeights, Plan, Speeds, Verdict} from './types.js';
 
@@ -142,8 +142,6 @@ const cacheBits: Readonly<Record<CacheType, number>> = {
 export const cacheWeight = ({contextSize, cacheTypeK, cacheTypeV}: Pick<Settings, 'contextSize' | 'cacheTypeK' | 'cacheTypeV'>): number =>
 	contextSize * (cacheBits[cacheTypeK] + cacheBits[cacheTypeV]);
 
-const batch = ({batchSize, contextSize}: Settings): number => Math.min(batchSize, contextSize);
-
 /**
 The dry run of settings as it would come out if memory went by tensor sizes alone: weights move with their blocks, cache and recurrent state with the share of blocks,
 the cache in proportion to context and type, compute buffers with the batch. Good for the moment until the engine has answered.
@@ -154,7 +152,7 @@ export const estimatedDryRun = (settings: Settings, weights: ModelWeights, known
 	const after = placedBytes(settings, weights.sizes);
 	const blocks = Math.max(1, weights.sizes.blocks.length);
 	const gpuShare = settings.kvOffload === false ? 0 : gpuBlocks(settings.gpuLayers, blocks) / blocks;
-	const computeScale = batch(settings) / batch(known.settings);
+	const computeScale = usedBatchSize(settings) / usedBatchSize(known.settings);
 	const compute = {
 		vramBytes: Math.min(dryRun.context.vramBytes, dryRun.compute?.vramBytes ?? 0),
 		ramBytes: Math.min(dryRun.context.ramBytes, dryRun.compute?.ramBytes ?? 0),
@@ -192,7 +190,7 @@ export const nearestKnown = (settings: Settings, known: readonly Known[]): Known
 	const distance = ({settings: other, dryRun}: Known): number =>
 		(dryRun.exact ? 0 : 1e6) +
 		(other.mmap === settings.mmap ? 0 : 1000) +
-		(batch(other) === batch(settings) ? 0 : 100) +
+		(usedBatchSize(other) === usedBatchSize(settings) ? 0 : 100) +
 		(cacheWeight(other) === cacheWeight(settings) ? 0 : 10 + Math.abs(Math.log2(cacheWeight(other) / cacheWeight(settings)))) +
 		Math.abs(other.gpuLayers - settings.gpuLayers) +
 		Math.abs(other.cpuExpertLayers - settings.cpuExpertLayers);
