@@ -117,7 +117,8 @@ describe('an answer', () => {
 	test('is the same when its threads change while it is written', async () => {
 		await load(guidePath, {...wanted, threads: 1});
 		const used: number[] = [];
-		const changes: Readonly<Record<number, number>> = {5: 3, 12: 1, 20: 2};
+		// Within the tokens that are computed together first: others have to follow the last change for its speed to be known.
+		const changes: Readonly<Record<number, number>> = {2: 3, 6: 1, 10: 2};
 		const {text, steady, prompt} = await engine.answer(
 			{prompt: 'what is vramble?', sampling: greedy, maxTokens: 64},
 			{
@@ -130,8 +131,7 @@ describe('an answer', () => {
 			},
 		);
 		expect({text, used, threads: prompt.threads}).toEqual({text: whatIsIt, used: [1, 3, 1, 2], threads: 1});
-		// Where all tokens after the last change came together, nothing says how long they took.
-		expect(steady).toMatchObject({threads: 2, tokensPerSecond: steady.tokens === 0 ? undefined : expect.any(Number)});
+		expect(steady).toMatchObject({threads: 2, tokensPerSecond: expect.any(Number)});
 	});
 
 	test.skipIf(availableParallelism() < 2)('tries out threads, unless it has to come out the same', async () => {
