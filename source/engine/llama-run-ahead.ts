@@ -15,16 +15,16 @@ type Inside = {
 	_eraseContextTokenRanges(...args: unknown[]): Promise<void>;
 };
 
-/** What is computed at once: longer than JavaScript takes to deal with it, shorter than anybody waits for text. */
+/** What comes to JavaScript at once: longer than it takes to deal with it, shorter than anybody waits for text. */
 const stepMs = 40;
-const mostAtOnce = 1024;
 
 const isOrdinary = ({xtc, repeatPenalty, dryRepeatPenalty, tokenBias, grammarEvaluationState: grammar}: SequenceEvaluateOptions): boolean =>
 	!xtc && !repeatPenalty && !dryRepeatPenalty && !tokenBias && !(typeof grammar === 'function' ? grammar() : grammar);
 
 /**
-Lets the tokens of an answer be computed by the native hooks, several at a time, and the next ones while JavaScript deals with those before. Here and in node-llama-cpp
-each token is at its place when its turn comes; those that are computed already and not wanted are taken back.
+Lets the tokens of an answer be computed by the native hooks, several at a time, and the next ones while JavaScript deals with those before: what comes after these is
+queued already, so that the compute threads never wait for JavaScript. Here and in node-llama-cpp each token is at its place when its turn comes; those that are computed
+already and not wanted are taken back.
 */
 export const runAhead = (native: NativeModule, sequence: LlamaContextSequence, threads: Threads): RunAhead => {
 	const inside = sequence as unknown as Inside;
@@ -32,7 +32,7 @@ export const runAhead = (native: NativeModule, sequence: LlamaContextSequence, t
 	const erase = inside._eraseContextTokenRanges.bind(sequence);
 	let left = Number.POSITIVE_INFINITY;
 	let mayTryThreads = false;
-	let current: {readonly loop: TokenLoop; running?: Promise<Uint32Array> | undefined} | undefined;
+	let current: {readonly loop: TokenLoop; readonly queue: Array<Promise<Uint32Array>>} | undefined;
 
 	/** It was evaluated. */
 	const keep = (token: Token) => {
@@ -47,7 +47,7 @@ export const runAhead = (native: NativeModule, sequence: LlamaContextSequence, t
 		current = undefined;
 		if (!ending) return;
 		native.stopLoop(ending.loop);
-		await ending.running?.catch(() => {});
+		await Promise.allSettled(ending.queue);
 		native.cutLoop(ending.loop, sequence.nextTokenIndex);
 	};
 
@@ -62,30 +62,28 @@ export const runAhead = (native: NativeModule, sequence: LlamaContextSequence, t
 		threads.beginAnswer(mayTryThreads);
 		const {temperature = 0, topK = 40, topP = 0.95, minP = 0, seed = Math.floor(Math.random() * 2 ** 32)} = options;
 		void sequence.context.currentThreads; // tells the hooks which context is meant
-		const run: NonNullable<typeof current> = {loop: native.openLoop(temperature, topK, topP, minP, seed)};
+		// The last token that is sampled is not evaluated, and node-llama-cpp keeps one cell free.
+		const most = Math.min(Math.max(left, 1), sequence.contextSize - sequence.nextTokenIndex);
+		const run: NonNullable<typeof current> = {loop: native.openLoop(temperature, topK, topP, minP, seed, most), queue: []};
 		current = run;
 		let latest: Token | undefined;
-		const start = (token: number, most: number, ms: number) => {
-			run.running = native.runLoop(run.loop, token, most, ms, threads.now());
-			run.running.catch(() => {}); // may come before it is waited for
-		};
-		/** `behind`: tokens that are evaluated, and do not stand in the sequence yet. */
-		const goOn = (token: Token, behind: number) => {
-			const room = sequence.contextSize - 1 - sequence.nextTokenIndex - behind;
-			const most = Math.min(room, threads.isTrying() ? 1 : Math.max(left, 1), mostAtOnce);
-			if (most > 0) start(token, most, stepMs);
+		const queueUpTo = (count: number, ms: number) => {
+			while (run.queue.length < count) {
+				const step = native.runLoop(run.loop, ms, threads.now());
+				step.catch(() => {}); // may come before it is waited for
+				run.queue.push(step);
+			}
 		};
 
 		try {
-			start(-1, 1, 0);
-			while (run.running) {
-				const sampled = [...(await run.running)] as Token[];
-				run.running = undefined;
+			queueUpTo(1, 0);
+			for (;;) {
+				const sampled = [...((await run.queue[0]) ?? [])] as Token[];
+				run.queue.shift();
 				left -= sampled.length;
-				const last = sampled.at(-1) as Token;
-				const isLast = left <= 0 || sequence.model.isEogToken(last);
+				if (sampled.length === 0) break;
 				// Of a slow model there is little to gain, and whoever stops it would wait for another token.
-				if (!isLast && sampled.length > 1) goOn(last, sampled.length - (latest === undefined ? 1 : 0));
+				if (sampled.length > 1) queueUpTo(2, stepMs);
 				for (const token of sampled) {
 					if (latest !== undefined) keep(latest);
 					latest = token;
@@ -94,7 +92,7 @@ export const runAhead = (native: NativeModule, sequence: LlamaContextSequence, t
 				}
 
 				if (current !== run) break;
-				if (!run.running) goOn(last, 0);
+				queueUpTo(1, threads.isTrying() ? 0 : stepMs);
 			}
 		} finally {
 			if (current === run) await settle();

@@ -27,14 +27,14 @@ export type NativeModule = {
 	devices(): readonly GpuDevice[];
 	/** Why llama.cpp, as it is loaded now, cannot be changed; empty: it can. */
 	verify(): string;
-	/** On the context that was asked for its `currentThreads` last. */
-	openLoop(temperature: number, topK: number, topP: number, minP: number, seed: number): TokenLoop;
+	/** On the context that was asked for its `currentThreads` last, and evaluated a prompt; `most` tokens altogether. */
+	openLoop(temperature: number, topK: number, topP: number, minP: number, seed: number, most: number): TokenLoop;
 	/**
-	Decodes `token` (-1: what was decoded last has its logits), samples the next one, and so on: `most` tokens, or as many as are there after `ms` (at least one), or up
-	to the end of the text. Gives the sampled ones, the last of which is not decoded yet.
+	Samples the next token, decodes it, and so on: at least one, and as many as are there after `ms`. Gives the sampled ones, the last of which is not decoded yet; none at
+	the end of the text, when all of them are there, or after a stop. Another run may be queued while one runs.
 	*/
-	runLoop(loop: TokenLoop, token: number, most: number, ms: number, threads: number): Promise<Uint32Array>;
-	/** What runs ends with the token that is computed now. */
+	runLoop(loop: TokenLoop, ms: number, threads: number): Promise<Uint32Array>;
+	/** What runs ends with the token that is computed now, and what is queued before it begins. */
 	stopLoop(loop: TokenLoop): void;
 	/** Forgets what was computed beyond so many tokens; nothing may run. */
 	cutLoop(loop: TokenLoop, length: number): void;

@@ -68,6 +68,7 @@ describe('VRAMBLE_NATIVE=off', () => {
 		['an answer', ['--temp', '0', '-n', '60']],
 		['one that is drawn', ['--temp', '2', '-s', '7', '-n', '60']],
 		['one drawn from all tokens', ['--temp', '1', '-s', '7', '--top-k', '0', '--top-p', '1', '--min-p', '0', '-n', '40']],
+		['one drawn from some hundred tokens', ['--temp', '2', '-s', '7', '--top-k', '700', '-n', '40']],
 		['one that its context is too small for', ['--temp', '1.5', '-s', '3', '-c', '128', '-n', '200']],
 	])('changes no word of %s', async (_what, flags) => {
 		const args = [undecided, '-p', 'what is vramble?', '-t', '2', ...flags];

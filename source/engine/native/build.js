@@ -7,7 +7,7 @@ import {fileURLToPath} from 'node:url';
 const [hooks, loop, header] = ['hooks.cpp', 'token-loop.cpp', 'hooks.h'].map(name => fileURLToPath(new URL(name, import.meta.url)));
 const folder = fileURLToPath(new URL('../../../build/', import.meta.url));
 const target = `${folder}hooks.node`;
-const flags = '-O2 -std=c++17 -Wall -Wextra -shared -fPIC -fvisibility=hidden -Wl,-z,nodelete'.split(' ');
+const flags = '-O3 -std=c++17 -Wall -Wextra -shared -fPIC -fvisibility=hidden -Wl,-z,nodelete'.split(' ');
 
 const changedAt = file => statSync(file, {throwIfNoEntry: false})?.mtimeMs ?? 0;
 const isNewerThan = sources => sources.every(source => changedAt(target) >= changedAt(source));

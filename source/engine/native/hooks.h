@@ -24,9 +24,9 @@ void setThreads(const Target &, int32_t threads);
 
 /** Why tokens cannot be computed in a loop with this llama.cpp; empty: they can. */
 std::string distrustOfLoop(void *library);
-/** `openLoop(temperature, topK, topP, minP, seed): Loop`, on the `latestTarget`. */
+/** `openLoop(temperature, topK, topP, minP, seed, most): Loop`, on the `latestTarget`. */
 napi_value openLoop(napi_env, napi_callback_info);
-/** `runLoop(loop, token, most, ms, threads): Promise<Uint32Array>` */
+/** `runLoop(loop, ms, threads): Promise<Uint32Array>` */
 napi_value runLoop(napi_env, napi_callback_info);
 /** `stopLoop(loop)`: what runs ends with the token that is computed now. */
 napi_value stopLoop(napi_env, napi_callback_info);

@@ -4,8 +4,12 @@ two jobs of libuv, a dozen promises and a copy of all tokens for each, while the
 */
 #include "hooks.h"
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -86,7 +90,8 @@ constexpr int32_t mostSelected = 1000;
 
 class Loop {
 public:
-	Loop(const Target &target, const Sampling &sampling) : target(target) {
+	/** `count`: as many tokens at most. */
+	Loop(const Target &target, const Sampling &sampling, uint32_t count) : target(target), left(count) {
 		findAll(target.library, llama);
 		vocabulary = llama.vocabularyOf(llama.modelOf(target.context));
 		const int32_t tokens = llama.countTokens(vocabulary);
@@ -112,23 +117,28 @@ public:
 	Loop &operator=(const Loop &) = delete;
 	~Loop() { llama.freeChain(chain); }
 
+	/** The next run's place among all of them: they may start in any order. */
+	uint32_t queue() { return queued++; }
+
 	/**
-	Decodes `token` (negative: the prompt before it was decoded last), samples the next one, and so on: `count` tokens, or those of `ms`, or up to the end of the
-	text. The last one is not decoded yet.
+	Samples the token after the one before (or after the prompt), decodes it, and so on: at least one, and as many as there are after `ms`. The last one is not decoded
+	yet. None: the text is at its end, as many as wanted are there, or it was stopped.
 	*/
-	std::vector<uint32_t> run(int32_t token, uint32_t count, double ms, int32_t threads) {
-		std::lock_guard<std::mutex> lock(running);
+	std::vector<uint32_t> run(uint32_t place, double ms, int32_t threads) {
+		std::unique_lock<std::mutex> lock(running);
+		turns.wait(lock, [&] { return turn == place; });
+		const Turn ends(*this);
+		std::vector<uint32_t> sampled;
+		if (isStopped || left == 0) return sampled;
 		if (!target.context) throw std::runtime_error("the context is gone");
 		setThreads(target, threads);
 		const auto startedAt = std::chrono::steady_clock::now();
-		std::vector<uint32_t> sampled;
-		while (sampled.size() < count) {
-			if (token >= 0) decode(token);
-			token = sample();
-			sampled.push_back(static_cast<uint32_t>(token));
-			const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - startedAt;
-			if (isStopped || passed.count() >= ms || llama.isEnd(vocabulary, token)) break;
-		}
+		do {
+			if (latest >= 0) decode(latest);
+			latest = sample();
+			sampled.push_back(static_cast<uint32_t>(latest));
+			left = llama.isEnd(vocabulary, latest) ? 0 : left - 1;
+		} while (!isStopped && left > 0 && std::chrono::steady_clock::now() - startedAt < std::chrono::duration<double, std::milli>(ms));
 
 		return sampled;
 	}
@@ -149,6 +159,16 @@ public:
 	}
 
 private:
+	/** One run, under the lock; whatever its end, the next one may go on. */
+	struct Turn {
+		Loop &loop;
+		explicit Turn(Loop &loop) : loop(loop) {}
+		~Turn() {
+			loop.turn++;
+			loop.turns.notify_all();
+		}
+	};
+
 	void decode(int32_t token) {
 		const int32_t result = llama.decode(target.context, llama.batchOf(&token, 1));
 		if (result == 1) throw std::runtime_error("could not find a KV slot for the batch");
@@ -167,24 +187,55 @@ private:
 	/** What top-k would leave: llama.cpp's own allocates memory for the whole vocabulary every time. */
 	Candidates best(const float *logits) {
 		const int32_t tokens = llama.countTokens(vocabulary);
-		const auto isBetter = [](const Candidate &a, const Candidate &b) { return a.logit > b.logit || (a.logit == b.logit && a.token < b.token); };
 		candidates.clear();
-		for (int32_t token = 0; token < std::min(most, tokens); token++) candidates.push_back({token, logits[token], 0});
-		const bool isSorted = most < tokens;
-		if (isSorted) {
-			// The worst is in front.
-			std::make_heap(candidates.begin(), candidates.end(), isBetter);
-			for (int32_t token = most; token < tokens; token++) {
-				if (!(logits[token] > candidates.front().logit)) continue;
-				std::pop_heap(candidates.begin(), candidates.end(), isBetter);
-				candidates.back() = {token, logits[token], 0};
-				std::push_heap(candidates.begin(), candidates.end(), isBetter);
-			}
-
-			std::sort_heap(candidates.begin(), candidates.end(), isBetter);
+		if (most == tokens) {
+			for (int32_t token = 0; token < tokens; token++) candidates.push_back({token, logits[token], 0});
+			return {candidates.data(), candidates.size(), -1, false};
 		}
 
-		return {candidates.data(), candidates.size(), -1, isSorted};
+		// Of every 512th token the best: where that is not among the best of these, nor are the others.
+		std::array<float, 512> highest;
+		constexpr auto columns = static_cast<int32_t>(highest.size());
+		highest.fill(-std::numeric_limits<float>::infinity());
+		for (int32_t row = 0; row < tokens; row += columns) {
+			const int32_t width = std::min(columns, tokens - row);
+			for (int32_t column = 0; column < width; column++) {
+				const float logit = logits[row + column];
+				highest[column] = logit > highest[column] ? logit : highest[column]; // std::max would not become a vector instruction
+			}
+		}
+
+		float least = -std::numeric_limits<float>::infinity();
+		if (most < columns) {
+			std::array<float, columns> ranked = highest;
+			std::nth_element(ranked.begin(), ranked.begin() + most - 1, ranked.end(), std::greater<>());
+			least = ranked[most - 1];
+		}
+
+		for (int32_t column = 0; column < columns; column++) {
+			if (highest[column] < least) continue;
+			for (int32_t token = column; token < tokens; token += columns) {
+				if (!(logits[token] < least)) consider({token, logits[token], 0});
+			}
+		}
+
+		std::sort_heap(candidates.begin(), candidates.end(), isBetter);
+		return {candidates.data(), candidates.size(), -1, true};
+	}
+
+	static bool isBetter(const Candidate &a, const Candidate &b) { return a.logit > b.logit || (a.logit == b.logit && a.token < b.token); }
+
+	/** Keeps `most` of them, with the worst in front. */
+	void consider(const Candidate &candidate) {
+		if (candidates.size() == static_cast<size_t>(most)) {
+			if (!isBetter(candidate, candidates.front())) return;
+			std::pop_heap(candidates.begin(), candidates.end(), isBetter);
+			candidates.back() = candidate;
+		} else {
+			candidates.push_back(candidate);
+		}
+
+		std::push_heap(candidates.begin(), candidates.end(), isBetter);
 	}
 
 	Target target;
@@ -193,7 +244,13 @@ private:
 	void *chain;
 	int32_t most;
 	std::vector<Candidate> candidates;
+	/** Negative: the prompt was decoded last. */
+	int32_t latest = -1;
+	uint32_t left;
 	std::mutex running;
+	std::condition_variable turns;
+	/** JavaScript's thread alone queues. */
+	uint32_t queued = 0, turn = 0;
 	std::atomic<bool> isStopped{false};
 };
 
@@ -205,8 +262,7 @@ auto &loops = *new std::vector<std::weak_ptr<Loop>>;
 
 struct Run {
 	SharedLoop loop;
-	int32_t token;
-	uint32_t most;
+	uint32_t place;
 	double ms;
 	int32_t threads;
 	napi_async_work work;
@@ -218,7 +274,7 @@ struct Run {
 void execute(napi_env, void *data) {
 	Run &run = *static_cast<Run *>(data);
 	try {
-		run.sampled = run.loop->run(run.token, run.most, run.ms, run.threads);
+		run.sampled = run.loop->run(run.place, run.ms, run.threads);
 	} catch (const std::exception &error) {
 		run.failure = error.what();
 	}
@@ -263,8 +319,8 @@ std::string distrustOfLoop(void *library) {
 }
 
 napi_value openLoop(napi_env env, napi_callback_info info) {
-	napi_value arguments[5], result = nullptr;
-	size_t count = 5;
+	napi_value arguments[6], result = nullptr;
+	size_t count = 6;
 	napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
 	Sampling sampling;
 	napi_get_value_double(env, arguments[0], &sampling.temperature);
@@ -272,13 +328,15 @@ napi_value openLoop(napi_env env, napi_callback_info info) {
 	napi_get_value_double(env, arguments[2], &sampling.topP);
 	napi_get_value_double(env, arguments[3], &sampling.minP);
 	napi_get_value_uint32(env, arguments[4], &sampling.seed);
+	uint32_t most = 0;
+	napi_get_value_uint32(env, arguments[5], &most);
 	const Target target = latestTarget();
 	if (!target.context) {
 		napi_throw_error(env, nullptr, "no context was asked for its threads");
 		return nullptr;
 	}
 
-	SharedLoop *loop = new SharedLoop(std::make_shared<Loop>(target, sampling));
+	SharedLoop *loop = new SharedLoop(std::make_shared<Loop>(target, sampling, most));
 	{
 		std::lock_guard<std::mutex> lock(mutex);
 		loops.erase(std::remove_if(loops.begin(), loops.end(), [](const auto &known) { return known.expired(); }), loops.end());
@@ -290,15 +348,14 @@ napi_value openLoop(napi_env env, napi_callback_info info) {
 }
 
 napi_value runLoop(napi_env env, napi_callback_info info) {
-	napi_value arguments[5], name, promise;
-	size_t count = 5;
+	napi_value arguments[3], name, promise;
+	size_t count = 3;
 	napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
 	Run *run = new Run{};
 	run->loop = loopIn(env, arguments[0]);
-	napi_get_value_int32(env, arguments[1], &run->token);
-	napi_get_value_uint32(env, arguments[2], &run->most);
-	napi_get_value_double(env, arguments[3], &run->ms);
-	napi_get_value_int32(env, arguments[4], &run->threads);
+	run->place = run->loop->queue();
+	napi_get_value_double(env, arguments[1], &run->ms);
+	napi_get_value_int32(env, arguments[2], &run->threads);
 	napi_create_promise(env, &run->deferred, &promise);
 	napi_create_string_utf8(env, "vramble tokens", NAPI_AUTO_LENGTH, &name);
 	napi_create_async_work(env, nullptr, name, execute, complete, run, &run->work);
