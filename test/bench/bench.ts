@@ -19,6 +19,8 @@ import {resolveTypeScriptSource} from './typescript-source.ts';
 const rounds = 3;
 /** A single run differs from the next by several percent. */
 const closeRounds = 7;
+/** Whole processes differ by up to a quarter where the cores are a hypervisor's. */
+const manyRounds = 9;
 /** Measured only when asked for. */
 const longParts: ReadonlySet<string> = new Set(['plan', 'speed', 'llama-bench']);
 
@@ -40,7 +42,7 @@ const main = async () => {
 		reloads: () => benchReloads(model, scratch, rounds),
 		preview: () => benchPreview(model, scratch, rounds),
 		speed: async () => (await import('./speed.ts')).benchSpeed(),
-		'llama-bench': async () => (await import('./llama-bench.ts')).benchLlamaBench(scratch, rounds),
+		'llama-bench': async () => (await import('./llama-bench.ts')).benchLlamaBench(scratch, manyRounds),
 		plan: async () => (await import('./plan.ts')).benchPlan(),
 	};
 	const asked = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts).filter(name => !longParts.has(name));

@@ -12,8 +12,7 @@ import {type Line, median, spread} from './report.ts';
 
 const [promptTokens, generatedTokens, contextSize] = [512, 128, 1024];
 const question = 'Write a long story about a lighthouse keeper who finds a strange machine.';
-/** Some 512 tokens of most vocabularies. */
-const longQuestion = `${'A lighthouse keeper finds a strange machine on the beach. '.repeat(40)}What is it?`;
+const sentence = 'A lighthouse keeper finds a strange machine on the beach. ';
 
 /** The most of its memory that a process has had in RAM, in bytes; undefined: the system does not say. */
 const watchMemory = (pid: number | undefined) => {
@@ -40,15 +39,18 @@ const run = async (file: string, args: readonly string[], env: Readonly<Record<s
 	return {stdout, memory: memory()};
 };
 
-type Figures = {generation: number[]; prompt: number[]; memory: number[]};
+type Figures = {readonly generation: number[]; readonly prompt: number[]; readonly memory: number[]};
 const noFigures = (): Figures => ({generation: [], prompt: [], memory: []});
 
-const askLlamaBench = async (bench: string, model: string, threads: number, into: Figures) => {
+/** What is measured: the same tokens in the same batches. */
+type Work = {readonly model: string; readonly threads: number; readonly question: string; readonly tokens: number};
+
+const askLlamaBench = async (bench: string, {model, threads, tokens}: Work, into: Figures) => {
 	const ask = (tests: readonly string[]) => {
-		const flags = ['-m', model, '-t', String(threads), '-r', '1', '-b', '512', '-ngl', '0', '-o', 'json'];
+		const flags = ['-m', model, '-t', String(threads), '-r', '1', '-b', String(promptTokens), '-ngl', '0', '-o', 'json'];
 		return run(bench, [...flags, ...tests], personsEnvironment());
 	};
-	const {stdout} = await ask(['-p', String(promptTokens), '-n', String(generatedTokens)]);
+	const {stdout} = await ask(['-p', String(tokens), '-n', String(generatedTokens)]);
 	for (const test of JSON.parse(stdout) as ReadonlyArray<{n_gen: number; avg_ts: number}>) {
 		(test.n_gen > 0 ? into.generation : into.prompt).push(test.avg_ts);
 	}
@@ -66,35 +68,55 @@ const flagsFor = (threads: number) => [
 	String(threads),
 	'-c',
 	String(contextSize),
+	'-b',
+	String(promptTokens),
 	'-n',
 	String(generatedTokens),
 	'-s',
 	'1',
 ];
 
-const askProgram = async (scratch: Scratch, model: string, threads: number, into: Figures) => {
-	const ask = async (prompt: string, more: readonly string[]) => {
-		const {stdout, memory} = await run(
-			process.execPath,
-			[cliPath, model, '-p', prompt, '--gpu', 'off', '--json', ...flagsFor(threads), ...more],
-			personsEnvironment(scratch.env),
-		);
-		return {...JSON.parse(stdout), memory};
-	};
-	into.generation.push((await ask(question, [])).generation.tokensPerSecond);
-	const {prompt, memory} = await ask(longQuestion, ['-n', '1']);
+const answer = async (scratch: Scratch, model: string, threads: number, prompt: string, more: readonly string[] = []) => {
+	const {stdout, memory} = await run(
+		process.execPath,
+		[cliPath, model, '-p', prompt, '--gpu', 'off', '--json', ...flagsFor(threads), ...more],
+		personsEnvironment(scratch.env),
+	);
+	return {...JSON.parse(stdout), memory};
+};
+
+const askProgram = async (scratch: Scratch, {model, threads, question: long}: Work, into: Figures) => {
+	into.generation.push((await answer(scratch, model, threads, question)).generation.tokensPerSecond);
+	const {prompt, memory} = await answer(scratch, model, threads, long, ['-n', '1']);
 	into.prompt.push(prompt.tokensPerSecond);
 	// A whole batch fills the compute buffers; no answer adds to that.
 	if (memory) into.memory.push(memory);
 };
 
-const askScreen = async (scratch: Scratch, model: string, threads: number, into: Figures) => {
+/** A question that fills most of one batch, and how many tokens it is with all that the chat format adds. */
+const findLongQuestion = async (scratch: Scratch, model: string, threads: number): Promise<Pick<Work, 'question' | 'tokens'>> => {
+	const ask = async (sentences: number) => {
+		const question = sentence.repeat(sentences);
+		return {question, tokens: (await answer(scratch, model, threads, question, ['-n', '1'])).prompt.tokens as number};
+	};
+	const [few, more] = [await ask(10), await ask(20)];
+	return ask(20 + Math.floor((promptTokens - more.tokens) / ((more.tokens - few.tokens) / 10)));
+};
+
+const askScreen = async (scratch: Scratch, {model, threads}: Work, into: Figures) => {
 	const {tokensPerSecond} = await askOnScreen([model, '--gpu', 'off', ...flagsFor(threads)], question, scratch);
 	if (tokensPerSecond !== undefined) into.generation.push(tokensPerSecond);
 };
 
-type Side = 'llama' | 'plain' | 'screen';
+const sides = ['llama', 'plain', 'screen'] as const;
+type Side = (typeof sides)[number];
 type Case = {readonly threads: number} & Readonly<Record<Side, Figures>>;
+
+/** Rounds after which it is clear which numbers of threads are not worth more. */
+const firstRounds = 2;
+
+const isWorthMore = (measured: Case, cases: readonly Case[]) =>
+	sides.some(side => median(measured[side].generation) > 0.8 * best(cases, side, 'generation'));
 
 /** The median of the number of threads that is the best for it. */
 const best = (cases: readonly Case[], side: Side, of: 'generation' | 'prompt') =>
@@ -111,13 +133,17 @@ export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise
 	const threadCounts = [...new Set([Math.max(1, availableParallelism() - 1), availableParallelism()])];
 	const lines: Line[] = [];
 	for (const model of [half, ...(smol ? [smol] : [])]) {
-		const cases = threadCounts.map((threads): Case => ({threads, llama: noFigures(), plain: noFigures(), screen: noFigures()}));
+		const long = await findLongQuestion(scratch, model, availableParallelism());
+		const all = threadCounts.map((threads): Case => ({threads, llama: noFigures(), plain: noFigures(), screen: noFigures()}));
+		let cases: readonly Case[] = all;
 		for (let round = 0; round < rounds; round++) {
+			if (round === firstRounds) cases = cases.filter(measured => isWorthMore(measured, cases));
 			for (const {threads, llama, plain, screen} of cases) {
+				const work = {model, threads, ...long};
 				const turns = [
-					() => askLlamaBench(bench, model, threads, llama),
-					() => askProgram(scratch, model, threads, plain),
-					() => askScreen(scratch, model, threads, screen),
+					() => askLlamaBench(bench, work, llama),
+					() => askProgram(scratch, work, plain),
+					() => askScreen(scratch, work, screen),
 				];
 				for (const turn of inTurns(turns, round)) await turn();
 			}
@@ -125,17 +151,17 @@ export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise
 
 		const name = basename(model, '.gguf').slice(0, 12);
 		const behind = (what: string, of: 'generation' | 'prompt', ours: Side, theirs: Side, bar: number): Line => {
-			const [own, other] = [best(cases, ours, of), best(cases, theirs, of)];
-			const each = cases.map(measured => `${measured.threads} thr. ${spread(measured[ours][of], 1)}`).join(', ');
+			const [own, other] = [best(all, ours, of), best(all, theirs, of)];
+			const each = all.map(measured => `${measured.threads} thr. ${spread(measured[ours][of], 1)}`).join(', ');
 			const detail = `${own.toFixed(1)} and ${other.toFixed(1)} tok/s; ${each}`;
 			return {name: `${name}: ${what}`, value: (1 - own / other) * 100, unit: '%', digits: 1, bar, detail};
 		};
 		lines.push(
 			behind('-p behind tg128', 'generation', 'plain', 'llama', model === half ? 5 : 10),
-			behind('-p behind pp512', 'prompt', 'plain', 'llama', 5),
+			behind(`-p behind pp${long.tokens}`, 'prompt', 'plain', 'llama', 5),
 			behind('screen behind -p', 'generation', 'screen', 'plain', 3),
 		);
-		const [ours, theirs] = [cases[0]?.plain.memory ?? [], cases[0]?.llama.memory ?? []];
+		const [ours, theirs] = [all[0]?.plain.memory ?? [], all[0]?.llama.memory ?? []];
 		lines.push({
 			name: `${name}: more memory`,
 			value: ours.length > 0 && theirs.length > 0 ? megabytes(ours) - megabytes(theirs) : undefined,
