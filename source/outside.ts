@@ -18,7 +18,7 @@ import type {CalibrationFile, CalibrationStore} from './planner/calibration-stor
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {measurementsOf} from './planner/measured-here.js';
-import {cacheOf} from './planner/memory.js';
+import {heldBy} from './planner/memory.js';
 import {parseMlockLimit} from './planner/mlock.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
 import type {Ports} from './services.js';
@@ -130,7 +130,8 @@ export const createPlanner = ({
 			const readBytes = reads.look();
 			await loads.answered();
 			// They were loaded, so the engine survives the question; mostly it was asked before.
-			const observation = observationOf(answer, model, settings, cacheOf(await engine.dryRun({path: model.path, settings})), readBytes);
+			const held = heldBy(settings, await engine.dryRun({path: model.path, settings}), model.weights);
+			const observation = observationOf(answer, model, settings, held, readBytes);
 			if (!observation || !calibrations) return;
 			const keeper = createSpeedKeeper({probe: ports.calibration.probe, onChange: () => {}});
 			await keeper.begin(calibrations);

@@ -16,7 +16,7 @@ import {noMemory} from './planner/distress.js';
 import {createLoadPlanner} from './planner/load-planner.js';
 import type {Budgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
-import {stateOf} from './planner/memory.js';
+import {heldOf} from './planner/memory.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
 import {followThreads, isSameSettings, stepBetween, triedAgain, wantedContext} from './planner/settings.js';
 import {createSpeedKeeper} from './planner/speed-keeper.js';
@@ -139,8 +139,11 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		void loads.answered().catch(() => {});
 		if (!model || !applied) return;
 		// Of what it ran with, whatever the tuner shows meanwhile.
-		const cache = plan.planFor(model, applied).then(stateOf, () => undefined);
-		learning = learner.learn(answer, model, applied, cache);
+		const held = plan.planFor(model, applied).then(
+			planned => heldOf(planned, model.weights),
+			() => undefined,
+		);
+		learning = learner.learn(answer, model, applied, held);
 	};
 
 	/** llama.cpp first: the probe should have the machine to itself. */

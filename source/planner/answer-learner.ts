@@ -1,7 +1,8 @@
-import type {Answer, MemorySplit, ModelFacts, Settings} from '../engine/types.js';
+import type {Answer, ModelFacts, Settings} from '../engine/types.js';
 import {createReadMeter} from '../monitor/disk-reads.js';
 import type {Observation} from './calibration.js';
 import {type Distress, distressOf} from './distress.js';
+import type {Held} from './memory.js';
 
 type Options = {
 	readonly observe: (observation: Observation) => Promise<void>;
@@ -16,12 +17,12 @@ const fewestTokens = 16;
 /** Weights that are read from the disk first, after a load or for want of RAM, hide how fast a prompt is computed. */
 const mostReadOfWeights = 0.05;
 
-/** What an answer says of the machine. `cache`: what the whole KV cache takes; `readBytes`: what was read from the disk since the load. undefined: nothing. */
+/** What an answer says of the machine. `readBytes`: what was read from the disk since the load. undefined: nothing. */
 export const observationOf = (
 	{prompt, generation, steady, contextUsed, drafting}: Answer,
 	model: ModelFacts,
 	settings: Settings,
-	cache: MemorySplit,
+	held: Held,
 	readBytes: number | undefined,
 ): Observation | undefined =>
 	// Guesses that came true say nothing of bandwidths.
@@ -31,7 +32,7 @@ export const observationOf = (
 				model: model.path,
 				settings: {...settings, threads: steady.threads},
 				weights: model.weights,
-				cache: {gpu: cache.vramBytes, cpu: cache.ramBytes},
+				...held,
 				fillTokens: contextUsed - steady.tokens / 2,
 				tokensPerSecond: steady.tokens < fewestTokens ? undefined : steady.tokensPerSecond,
 				roughTokensPerSecond: generation.tokensPerSecond,
@@ -50,14 +51,14 @@ export const createAnswerLearner = ({observe, advise, diskBytes}: Options) => {
 		forgetReads() {
 			reads.look();
 		},
-		/** `cache`: what the whole KV cache takes; undefined: not known, and nothing is learned of the speed. Resolves when it is kept. */
-		async learn(answer: Answer, model: ModelFacts, settings: Settings, cache: Promise<MemorySplit | undefined>): Promise<void> {
+		/** `held` undefined: not known, and nothing is learned of the speed. Resolves when it is kept. */
+		async learn(answer: Answer, model: ModelFacts, settings: Settings, held: Promise<Held | undefined>): Promise<void> {
 			const readBytes = reads.look();
 			const {tokens, tokensPerSecond} = answer.generation;
 			if (tokensPerSecond === undefined) return;
 			const distress = distressOf({tokens, tokensPerSecond, diskBytes: readBytes});
 			if (distress) void advise(distress, model, settings);
-			const known = await cache;
+			const known = await held;
 			const observation = known && observationOf(answer, model, settings, known, readBytes);
 			if (observation) await observe(observation);
 		},

@@ -1,8 +1,9 @@
 import type {CacheType, DryRun, MemorySplit, Settings} from '../engine/types.js';
 import {gpuBlocks, placedBytes} from './placement.js';
 import {isImpossible, usedBatchSize} from './settings.js';
-import {promptTokensPerSecond, tokensPerSecond} from './speed.js';
+import {type Load, promptTokensPerSecond, tokensPerSecond} from './speed.js';
 import type {Breakdown, Machine, Memory, ModelWeights, Plan, Speeds, Verdict} from './types.js';
+import {untakenBytes} from './untaken.js';
 
 const mib = 1024 ** 2;
 
@@ -68,14 +69,18 @@ const breakdownOf = (dryRun: DryRun, side: keyof MemorySplit, driver: number): B
 	return {weights: dryRun.weights[side], cache, recurrent, compute, driver, draft: dryRun.draft?.[side] ?? 0};
 };
 
-/** What the context keeps of the conversation: KV cache and recurrent state. */
-export const stateOf = ({breakdown: {vram, ram}}: Pick<Plan, 'breakdown'>): MemorySplit => ({
-	vramBytes: vram.cache + vram.recurrent,
-	ramBytes: ram.cache + ram.recurrent,
+/** What decides on the speed besides settings and weights. */
+export type Held = Required<Pick<Load, 'cache' | 'untakenBytes'>>;
+
+export const heldOf = ({settings, breakdown: {vram, ram}}: Pick<Plan, 'settings' | 'breakdown'>, {sizes}: ModelWeights): Held => ({
+	cache: {gpu: vram.cache + vram.recurrent, cpu: ram.cache + ram.recurrent},
+	untakenBytes: untakenBytes(settings, vram.weights, sizes),
 });
 
-export const cacheOf = (dryRun: DryRun): MemorySplit =>
-	stateOf({breakdown: {vram: breakdownOf(dryRun, 'vramBytes', 0), ram: breakdownOf(dryRun, 'ramBytes', 0)}});
+export const heldBy = (settings: Settings, dryRun: DryRun, weights: ModelWeights): Held => {
+	const breakdown = {vram: breakdownOf(dryRun, 'vramBytes', 0), ram: breakdownOf(dryRun, 'ramBytes', 0)};
+	return heldOf({settings, breakdown}, weights);
+};
 
 export const totalOf = ({weights, cache, recurrent, compute, driver, draft}: Breakdown): number =>
 	weights + cache + recurrent + compute + driver + draft;
@@ -100,8 +105,7 @@ export const planOf = ({settings, dryRun, weights, machine, speeds, driverBytes,
 	const onVram = dryRun.isCacheTooLarge ? {...roomOnVram, verdict: 'does not fit' as const} : roomOnVram;
 	const onRam = verdictOn(ramNeed, machine.ram, ramMarginBytes);
 	const verdict = worseOf(onVram.verdict, onRam.verdict);
-	const state = stateOf({breakdown: {vram, ram}});
-	const load = {settings, weights, cache: {gpu: state.vramBytes, cpu: state.ramBytes}, fillTokens};
+	const load = {settings, weights, ...heldOf({settings, breakdown: {vram, ram}}, weights), fillTokens};
 	// While the disk is read for every token, bandwidths of memory say nothing.
 	const known = onRam.verdict === 'paging' || isImpossible(settings) ? undefined : speeds;
 	return {

@@ -49,12 +49,26 @@ export const placedBytes = (place: Place, sizes: LayerSizes): Sides => {
 		: {gpu: blocks.gpu, cpu: blocks.cpu + sizes.inputBytes + sizes.outputBytes - (sizes.tiedBytes ?? 0)};
 };
 
-/** What a token reads of shared weights and of the experts that work; of the input embeddings it is one row. */
-export const activeBytes = (place: Place, {sizes, activeExperts}: ModelWeights): {readonly shared: Sides; readonly experts: Sides} => {
-	const shared = sumSides(place, sizes, ({bytes, expertBytes}) => ({shared: bytes - expertBytes, experts: 0}));
+const toCpu = ({gpu, cpu}: Sides, bytes: number): Sides => ({gpu: gpu - bytes, cpu: cpu + bytes});
+
+/**
+What a token reads of shared weights and of the experts that work; of the input embeddings it is one row.
+
+`untakenBytes`: of the weights placed on the GPU that are in RAM all the same. They are counted as experts first: all of a layer are one tensor, by far the largest.
+*/
+export const activeBytes = (
+	place: Place,
+	{sizes, activeExperts}: ModelWeights,
+	untakenBytes = 0,
+): {readonly shared: Sides; readonly experts: Sides} => {
+	const blocks = sumSides(place, sizes, ({bytes, expertBytes}) => ({shared: bytes - expertBytes, experts: 0}));
 	const isOnGpu = isOutputOnGpu(place.gpuLayers);
+	const shared = {gpu: blocks.gpu + (isOnGpu ? sizes.outputBytes : 0), cpu: blocks.cpu + (isOnGpu ? 0 : sizes.outputBytes)};
+	const experts = sumSides(place, sizes, ({expertBytes}) => ({shared: 0, experts: expertBytes}));
+	const untakenExperts = Math.min(untakenBytes, experts.gpu);
+	const {gpu, cpu} = toCpu(experts, untakenExperts);
 	return {
-		shared: {gpu: shared.gpu + (isOnGpu ? sizes.outputBytes : 0), cpu: shared.cpu + (isOnGpu ? 0 : sizes.outputBytes)},
-		experts: sumSides(place, sizes, ({expertBytes}) => ({shared: 0, experts: expertBytes * activeExperts})),
+		shared: toCpu(shared, Math.min(untakenBytes - untakenExperts, shared.gpu)),
+		experts: {gpu: gpu * activeExperts, cpu: cpu * activeExperts},
 	};
 };

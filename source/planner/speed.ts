@@ -13,6 +13,8 @@ export type Load = {
 	readonly weights: ModelWeights;
 	/** Bytes of the whole KV cache and recurrent state. */
 	readonly cache?: Sides | undefined;
+	/** Bytes of the weights placed on the GPU that are in RAM all the same. */
+	readonly untakenBytes?: number | undefined;
 	/** Tokens that are in it; while an answer is written, half of the answer counts. */
 	readonly fillTokens?: number | undefined;
 	/** Those of them that were the prompt; undefined: all. */
@@ -51,8 +53,16 @@ const headStep = 64;
 const shortShare = ({attention}: ModelWeights, cacheType: CacheType): number =>
 	attention && isHalfPrecision(cacheType) ? (attention.headSize % headStep) / attention.headSize : 0;
 
-export const workOf = ({settings, weights, cache, fillTokens = usualFillTokens, promptTokens = fillTokens, promptThreads}: Load): Work => {
-	const {shared, experts} = activeBytes(settings, weights);
+export const workOf = ({
+	settings,
+	weights,
+	cache,
+	untakenBytes,
+	fillTokens = usualFillTokens,
+	promptTokens = fillTokens,
+	promptThreads,
+}: Load): Work => {
+	const {shared, experts} = activeBytes(settings, weights, untakenBytes);
 	const fill = Math.min(1, fillTokens / settings.contextSize);
 	const promptFill = Math.min(1, Math.max(0, fillTokens - promptTokens / 2) / settings.contextSize);
 	const cached = {gpu: (cache?.gpu ?? 0) * fill, cpu: (cache?.cpu ?? 0) * fill};

@@ -14,10 +14,10 @@ const answer: Answer = {
 	forgot: false,
 };
 const learn = (part: Partial<Answer>, readBytes?: number) =>
-	observationOf({...answer, ...part}, bigModel, {...baseSettings, threads: 8}, {vramBytes: 1, ramBytes: 2}, readBytes);
+	observationOf({...answer, ...part}, bigModel, {...baseSettings, threads: 8}, {cache: {gpu: 1, cpu: 2}, untakenBytes: 3}, readBytes);
 
 test('an answer tells of its part that was written with the same threads, and with which', () => {
-	expect(learn({})).toMatchObject({tokensPerSecond: 20, settings: {threads: 8}, promptThreads: 8, fillTokens: 200.5});
+	expect(learn({})).toMatchObject({tokensPerSecond: 20, settings: {threads: 8}, promptThreads: 8, fillTokens: 200.5, untakenBytes: 3});
 	expect(learn({steady: {threads: 4, tokens: 160, tokensPerSecond: 25}})).toMatchObject({
 		tokensPerSecond: 25,
 		settings: {threads: 4},

@@ -75,6 +75,14 @@ describe('which layers are on the GPU', () => {
 		expect(shared).toEqual({gpu: gib + 200 * mib, cpu: gib});
 		expect(experts).toEqual({gpu: 0.75 * gib, cpu: 0.75 * gib});
 	});
+
+	test.each([
+		['some experts', 2 * gib, {gpu: gib + 200 * mib, cpu: gib}, {gpu: 0.25 * gib, cpu: 1.25 * gib}],
+		['more than the experts', 3.5 * gib, {gpu: 0.5 * gib + 200 * mib, cpu: 1.5 * gib}, {gpu: 0, cpu: 1.5 * gib}],
+		['more than there is', 9 * gib, {gpu: 0, cpu: 2 * gib + 200 * mib}, {gpu: 0, cpu: 1.5 * gib}],
+	])('a device that does not take %s: they are read in RAM', (_what, untaken, shared, experts) => {
+		expect(activeBytes({gpuLayers: 5, cpuExpertLayers: 0}, weights, untaken)).toEqual({shared, experts});
+	});
 });
 
 describe('verdicts', () => {
@@ -154,6 +162,22 @@ describe('a plan', () => {
 		expect(on(2 * gib, 32 * gib).vramVerdict).toBe('does not fit');
 		expect(on(12 * gib, 9 * gib).ramVerdict).toBe('paging');
 		expect(on(12 * gib, 1.5 * gib).ramVerdict).toBe('does not fit');
+	});
+
+	test.each<[string, Partial<Settings>, number, number]>([
+		['all of them', {}, 0, 3.5 * gib + 200 * mib],
+		['no more than rounding left behind', {}, 100 * mib, 3.5 * gib + 200 * mib],
+		['without its experts', {}, 6 * gib, 2 * gib + 200 * mib],
+		['as it was told', {overrideTensor: 'exps'}, 6 * gib, 2 * gib + 200 * mib],
+		['nothing', {}, 8 * gib + 200 * mib, 0],
+	])('a GPU with layers that it takes, %s: the speed counts bytes where they are', (_what, change, untaken, onGpu) => {
+		const settings = {...baseSettings, gpuLayers: 9, ...change};
+		const said = dryRunAt(settings);
+		const dryRun = {...said, weights: {vramBytes: said.weights.vramBytes - untaken, ramBytes: said.weights.ramBytes + untaken}};
+		const speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 40e9, overheadMs: 0};
+		const about = {dryRun, weights, machine: machine(12 * gib, 32 * gib), speeds, driverBytes: 0, fillTokens: 0};
+		const seconds = onGpu / 300e9 + (3.5 * gib + 200 * mib - onGpu) / 40e9 + 0.000_04;
+		expect(planOf({settings, ...about}).tokensPerSecond).toBeCloseTo(1 / seconds, 6);
 	});
 
 	test('a recurrent state is no KV cache: it moves with the layers, and does not grow with the context', () => {
