@@ -29,6 +29,8 @@ export type Report = {
 	readonly isGiven: boolean;
 	/** What keeps the chosen plan from more layers; undefined: nothing does, or nobody asked. */
 	readonly bindingLimit: BindingLimit | undefined;
+	/** Nothing binds, but no layers are faster. */
+	readonly isGpuSlower: boolean | undefined;
 	/** With the layers of the chosen plan; undefined: not even the smallest context fits. */
 	readonly largestContext: LargestContext | undefined;
 	/** Bytes that may be locked in RAM; undefined: no limit is known. */

@@ -1,7 +1,7 @@
 import {basename} from 'node:path';
 import {count, fileSize, memory} from '../lib/format.js';
 import {fewestPromptTokens} from '../planner/calibration.js';
-import {adviceText, bindingText} from '../planner/plan-words.js';
+import {adviceText, bindingText, slowerGpuText} from '../planner/plan-words.js';
 import {refusalOf} from '../planner/refusal.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
@@ -167,17 +167,21 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 	];
 };
 
-const one = (report: Report, width: number): readonly string[] => {
-	const {chosen, plans, bindingLimit, advice, isGiven, target, model} = report;
-	const isFree = !isGiven && target.machine.vram !== undefined && recommendedOf(report) !== undefined;
-	const allFit = isFree && !bindingLimit && untakenIn(chosen, model.weights.sizes) === 0 ? ['All layers fit on the GPU.'] : [];
+const wayWords = ({chosen, plans, isGpuSlower}: Report): string => {
+	if (isGpuSlower) return `no layers on the GPU: ${slowerGpuText}`;
 	const areExpertsFound = plans.some(({settings}) => settings.cpuExpertLayers !== chosen.settings.cpuExpertLayers);
-	const way =
-		areExpertsFound && chosen.settings.cpuExpertLayers > 0
-			? 'all layers, and the fewest experts on the CPU'
-			: 'most layers that the VRAM takes';
+	return areExpertsFound && chosen.settings.cpuExpertLayers > 0
+		? 'all layers, and the fewest experts on the CPU'
+		: 'most layers that the VRAM takes';
+};
+
+const one = (report: Report, width: number): readonly string[] => {
+	const {chosen, bindingLimit, isGpuSlower, advice, isGiven, target, model} = report;
+	const isFree = !isGiven && target.machine.vram !== undefined && recommendedOf(report) !== undefined;
+	const allFit =
+		isFree && !bindingLimit && !isGpuSlower && untakenIn(chosen, model.weights.sizes) === 0 ? ['All layers fit on the GPU.'] : [];
 	const words = [
-		...(isFree ? [`▸ recommended: ${way}.`] : []),
+		...(isFree ? [`▸ recommended: ${wayWords(report)}.`] : []),
 		...(bindingLimit ? [`${bindingText(chosen, bindingLimit)}.`] : allFit),
 		...keptWords(report),
 		...ramNotes(report),

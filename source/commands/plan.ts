@@ -138,7 +138,7 @@ const reportOn = async (
 		sizes: weights.sizes,
 		machine,
 	};
-	const {plan: chosen, bindingLimit} = await fitSettings(wishes, planOrTooLarge);
+	const {plan: chosen, bindingLimit, isGpuSlower} = await fitSettings(wishes, planOrTooLarge);
 	return {
 		model: model.facts,
 		device,
@@ -147,6 +147,7 @@ const reportOn = async (
 		chosen,
 		isGiven: gpuLayers !== undefined,
 		bindingLimit,
+		isGpuSlower,
 		largestContext: isRead ? await largestContext(chosen, trainedContext, machine, planFor) : undefined,
 		advice: withAdvice
 			? await adviceFor({

@@ -19,13 +19,15 @@ export type BindingLimit = {
 export type Binding = BindingLimit & {readonly layersWithQ8Cache: number};
 
 /** What a fit has to say besides its settings. */
-export type FitOutcome = Binding | 'all fit' | 'not all taken' | 'no GPU' | 'VRAM unknown';
+export type FitOutcome = Binding | 'all fit' | 'not all taken' | 'GPU slower' | 'no GPU' | 'VRAM unknown';
 
-export type Fit = {readonly plan: Plan; readonly bindingLimit: BindingLimit | undefined};
+/** `isGpuSlower`: layers would fit, but the device leaves so much of them in RAM that none on it are faster. */
+export type Fit = {readonly plan: Plan; readonly bindingLimit: BindingLimit | undefined; readonly isGpuSlower?: boolean | undefined};
 
 /** Of a search over layers, before anybody asked about a q8_0 cache. */
-export const outcomeOf = ({plan, bindingLimit}: Fit, sizes: LayerSizes): Exclude<FitOutcome, 'no GPU' | 'VRAM unknown'> => {
+export const outcomeOf = ({plan, bindingLimit, isGpuSlower}: Fit, sizes: LayerSizes): Exclude<FitOutcome, 'no GPU' | 'VRAM unknown'> => {
 	if (bindingLimit) return {...bindingLimit, layersWithQ8Cache: 0};
+	if (isGpuSlower) return 'GPU slower';
 	return untakenIn(plan, sizes) > 0 ? 'not all taken' : 'all fit';
 };
 
@@ -86,13 +88,25 @@ const guess = ({settings, layers, sizes, machine}: Wishes, none: Plan, all: Plan
 	return best;
 };
 
+/** Where a device takes all of its layers a prediction alone is no reason to leave it idle: it would not answer any more, and nothing would be learned of it. */
+const orNoLayers = async (fit: Fit, {sizes, machine}: Wishes, planFor: PlanFor): Promise<Fit> => {
+	const {settings, tokensPerSecond} = fit.plan;
+	if (tokensPerSecond === undefined || untakenIn(fit.plan, sizes) === 0) return fit;
+	const plan = await planFor({...settings, gpuLayers: 0});
+	const isBetter = isFine(plan, machine) && plan.ramVerdict !== 'does not fit' && (plan.tokensPerSecond ?? 0) > tokensPerSecond;
+	return isBetter ? {plan, bindingLimit: undefined, isGpuSlower: true} : fit;
+};
+
 /**
 Most layers on the GPU that the VRAM takes: what lies there is read fastest. With none that fit it is 0 layers, and the plan says that it does not fit.
 Where experts may be placed, all layers and the fewest experts on the CPU, because a token reads few of them; only when they do not fit even so, fewer layers.
 
 It begins where the layers' sizes point to and goes on one by one: each question about another number of layers takes up to half a second on large models.
 */
-export const fitLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> => {
+export const fitLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> =>
+	orNoLayers(await fitMostLayers(wishes, planFor), wishes, planFor);
+
+const fitMostLayers = async (wishes: Wishes, planFor: PlanFor): Promise<Fit> => {
 	const {layers, machine, cpuExpertLayers} = wishes;
 	// Where both sides are the same memory nothing is won.
 	const isOpen = cpuExpertLayers !== undefined && cpuExpertLayers > 0 && !machine.isUnified;

@@ -2,6 +2,7 @@ import type {Device, DryRun, Engine, EngineMemory, ModelFacts, Settings, WantedS
 import type {Probes} from '../monitor/monitor-store.js';
 import {vramOf} from '../monitor/vram.js';
 import {breachesOf, checkBudgets, mappedAlongBytes} from './breach.js';
+import {speedsOf} from './calibration.js';
 import {type CalibrationFile, type CalibrationStore, calibrationsOf, type MachineParts} from './calibration-store.js';
 import {createDryRun, vet} from './careful.js';
 import {createDriverKeeper} from './driver-keeper.js';
@@ -85,17 +86,20 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 			device: Device,
 			signal: AbortSignal,
 		): Promise<Settled> {
-			await begin(device);
+			const known = await begin(device);
 			driver.unloaded(await engine.memory());
 			const about = {model, driverBytes: driver.bytes(), dryRun: (tried: Settings) => dryRun(model, tried)};
 			const wanted = await keptOr(kept, asked, {...about, readMachine});
 			const machine = await readMachine(wanted);
+			const calibrated = await known.read();
 			await capVram(machine);
 			const scene = {...about, machine};
 			await vet(model, wanted, askCarefully);
 			const settled = await settle(wanted, {
 				...scene,
 				canPlaceExperts: canPlaceExperts(device),
+				autoThreads: device.autoThreads,
+				speeds: calibrated && speedsOf(calibrated, model.path, known.gpu),
 				mlockLimitBytes: await mlockLimitBytes(),
 				askCarefully: tried => askCarefully(model.path, tried),
 				signal,

@@ -102,6 +102,8 @@ export const contextBindingText = ({plan, bindingLimit: binding, refused}: Large
 	return `${size}; ${count(binding.next)} need ${memory(binding.missingBytes)} more ${binding.limit}`;
 };
 
+export const slowerGpuText = 'the GPU leaves so much of its layers in RAM that the CPU alone is faster';
+
 /** What to know before weights are loaded that do not stay in RAM. */
 export const pagingText = ({ramVerdict, breakdown}: Plan, {ram}: Machine): string | undefined =>
 	ramVerdict === 'paging' && ram
@@ -146,6 +148,7 @@ export const remarkTexts = ({settings, limits, binding, plan, isPostponed, forgo
 	if (!binding) return [];
 	if (binding === 'all fit') return ['all layers fit'];
 	if (binding === 'not all taken') return ['the GPU does not take all of these layers: the rest stays in RAM', 'the GPU does not take all'];
+	if (binding === 'GPU slower') return [slowerGpuText, 'faster without the GPU'];
 	const isNothing = binding.limit === 'VRAM' && plan?.vramVerdict === 'does not fit';
 	const text = isNothing
 		? `VRAM binds: even ${layersText(plan.settings.gpuLayers)} need ${memory(plan.vramBytes)}`

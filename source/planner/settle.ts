@@ -6,16 +6,19 @@ import {fitSettings} from './fit-settings.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {mostCpuExperts} from './placement.js';
-import {bindingText, contextBindingText, pagingText, q8CacheText} from './plan-words.js';
+import {bindingText, contextBindingText, pagingText, q8CacheText, slowerGpuText} from './plan-words.js';
 import {checkPossible} from './possible.js';
 import {concrete, idleWishes} from './settings.js';
-import type {Machine} from './types.js';
+import type {Machine, Speeds} from './types.js';
 
 type Options = {
 	readonly model: ModelFacts;
 	readonly machine: Machine;
 	/** Something can place experts by number. */
 	readonly canPlaceExperts: boolean;
+	/** That the device begins with where none were given; undefined: 1. */
+	readonly autoThreads?: number | undefined;
+	readonly speeds: Speeds | undefined;
 	readonly driverBytes: number;
 	readonly mlockLimitBytes: number | undefined;
 	readonly dryRun: (settings: Settings) => Promise<DryRun>;
@@ -43,16 +46,16 @@ where that does not or where it was asked for. Refuses what would not keep a bud
 */
 export const settle = async (
 	wanted: WantedSettings,
-	{model, machine, canPlaceExperts, driverBytes, mlockLimitBytes, dryRun, askCarefully, signal}: Options,
+	{model, machine, canPlaceExperts, autoThreads = 1, speeds, driverBytes, mlockLimitBytes, dryRun, askCarefully, signal}: Options,
 ): Promise<Settled> => {
 	checkPossible(wanted);
-	const given = concrete(wanted, model);
+	const given = concrete(wanted.threads === 'auto' ? {...wanted, threads: autoThreads} : wanted, model);
 	// Without a GPU they are on the CPU anyway.
 	const first = machine.vram ? given : {...given, cpuExpertLayers: 0};
 	const planFor: PlanFor = async settings => {
 		if (signal.aborted) throw new EngineError('aborted', 'Stopped.');
 		const said = await (settings.contextSize > first.contextSize ? askCarefully : dryRun)(settings);
-		return planOf({settings, dryRun: said, weights: model.weights, machine, speeds: undefined, driverBytes});
+		return planOf({settings, dryRun: said, weights: model.weights, machine, speeds, driverBytes});
 	};
 
 	const {layers, trainedContext, weights} = model;
@@ -61,7 +64,7 @@ export const settle = async (
 	const cpuExpertLayers = wanted.cpuExpertLayers === 'auto' && canPlaceExperts ? mostCpuExperts(sizes) : undefined;
 	const wishes = {settings: first, areLayersOpen, contextSize: wanted.contextSize, layers, cpuExpertLayers, trainedContext, sizes, machine};
 	const fit = await fitSettings(wishes, planFor);
-	const {plan, bindingLimit, context} = fit;
+	const {plan, bindingLimit, isGpuSlower, context} = fit;
 	checkBudgets(plan, machine);
 	checkMlock(wanted, plan.breakdown.ram.weights, mlockLimitBytes);
 	// Of a larger context each question would take a process of its own.
@@ -74,8 +77,9 @@ export const settle = async (
 			cpuExpertLayers: plan.settings.cpuExpertLayers,
 			contextSize: plan.settings.contextSize,
 		},
-		layersLimit:
-			bindingLimit && (areLayersOpen || bindingLimit.isOfExperts)
+		layersLimit: isGpuSlower
+			? `No layers on the GPU: ${slowerGpuText}.`
+			: bindingLimit && (areLayersOpen || bindingLimit.isOfExperts)
 				? `${bindingText(plan, bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}`
 				: undefined,
 		contextLimit: context && `Context: ${contextBindingText(context)}.`,

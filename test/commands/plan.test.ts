@@ -287,6 +287,22 @@ describe('as text', () => {
 		if (expected) expect((await run([...given, '--json'], {fake, dryRun})).stderr).toContain(expected);
 	});
 
+	test.each([
+		['a GPU that is faster', 300, 81, 'most layers that the VRAM takes'],
+		['a GPU that is slower', 1, 0, 'no layers on the GPU: the GPU leaves so much of its layers in RAM that the CPU alone is faster'],
+	])('most weights of the layers stay in RAM, with %s', async (_what, gpuGb, layers, way) => {
+		const fake = createFakeEngine();
+		const dryRun: Engine['dryRun'] = async asked => {
+			const said = await fake.engine.dryRun(asked);
+			return {...said, weights: {vramBytes: said.weights.vramBytes * 0.1, ramBytes: said.weights.ramBytes + said.weights.vramBytes * 0.9}};
+		};
+		const speeds = {gpuBytesPerSecond: gpuGb * 1e9, cpuBytesPerSecond: 40e9, overheadMs: 0.5};
+		const {stdout} = await run([], {fake, dryRun, speeds, columns: 400});
+		expect(stdout).toMatch(new RegExp(`^▸ +${layers} `, 'm'));
+		expect(stdout).toContain(`▸ recommended: ${way}.\n`);
+		expect(stdout).not.toContain('All layers fit');
+	});
+
 	test('weights that may not be locked are refused, row by row', async () => {
 		const {lines} = await json(['--mlock'], {mlockLimitBytes: 20 * gib});
 		type Row = {readonly ramBytes: number; readonly verdict: string; readonly refused: string | null};

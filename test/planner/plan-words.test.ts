@@ -64,6 +64,11 @@ describe('beside the verdict', () => {
 			remarks({binding: 'not all taken'}),
 			['the GPU does not take all of these layers: the rest stays in RAM', 'the GPU does not take all'],
 		],
+		[
+			'layers of which the GPU takes too little',
+			remarks({binding: 'GPU slower'}),
+			['the GPU leaves so much of its layers in RAM that the CPU alone is faster', 'faster without the GPU'],
+		],
 		['all there is', remarks({binding: 'all fit'}), ['all layers fit']],
 		[
 			'no layers that fit',

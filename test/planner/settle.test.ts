@@ -2,7 +2,7 @@ import {expect, test} from 'vitest';
 import {EngineError} from '../../source/engine/engine-errors.js';
 import type {ModelFacts, Settings, WantedSettings} from '../../source/engine/types.js';
 import {settle} from '../../source/planner/settle.js';
-import type {Machine} from '../../source/planner/types.js';
+import type {Machine, Speeds} from '../../source/planner/types.js';
 import {createFakeEngine, gib, wantedAuto} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
 
@@ -14,15 +14,26 @@ const machine = (vramGib: number | undefined, ramGib: number, budgets: {vramGib?
 
 const long: ModelFacts = {...bigModel, trainedContext: 131_072};
 
+type Scene = {
+	readonly model?: ModelFacts;
+	readonly driverBytes?: number;
+	readonly refuseFrom?: number;
+	/** The share of its layers that the device takes. */
+	readonly taken?: number;
+	readonly speeds?: Speeds;
+};
+
 const settled = async (
 	wanted: Partial<WantedSettings>,
 	on: Machine,
-	{model = bigModel, driverBytes = 0, refuseFrom = Number.POSITIVE_INFINITY} = {},
+	{model = bigModel, driverBytes = 0, refuseFrom = Number.POSITIVE_INFINITY, taken = 1, speeds}: Scene = {},
 ) => {
 	const {engine} = createFakeEngine();
 	const dryRun = async (settings: Settings) => {
 		if (settings.contextSize >= refuseFrom) throw new EngineError('failed', 'llama.cpp gave up on these settings.');
-		return engine.dryRun({path: model.path, settings});
+		const said = await engine.dryRun({path: model.path, settings});
+		const {vramBytes, ramBytes} = said.weights;
+		return {...said, weights: {vramBytes: vramBytes * taken, ramBytes: ramBytes + vramBytes * (1 - taken)}};
 	};
 	return settle(
 		{...wantedAuto, contextSize: 'usual', ...wanted},
@@ -30,6 +41,7 @@ const settled = async (
 			model,
 			machine: on,
 			canPlaceExperts: true,
+			speeds,
 			driverBytes,
 			mlockLimitBytes: undefined,
 			dryRun,
@@ -54,6 +66,18 @@ test('what the driver takes is left to it', async () => {
 test('all layers: nothing binds', async () => {
 	const {settings, layersLimit} = await settled({}, machine(80, 64));
 	expect([settings.gpuLayers, layersLimit]).toEqual([81, undefined]);
+});
+
+const slower = 'No layers on the GPU: the GPU leaves so much of its layers in RAM that the CPU alone is faster.';
+test.each<[string, number, number | undefined, number, string | undefined]>([
+	['slower than the CPU', 0.1, 1, 0, slower],
+	['faster', 0.1, 300, 81, undefined],
+	['whose speed is not known', 0.1, undefined, 81, undefined],
+	['slower than the CPU, which takes all', 1, 1, 81, undefined],
+])('a device that leaves weights in RAM, %s', async (_what, taken, gpuGb, layers, limit) => {
+	const speeds = {gpuBytesPerSecond: gpuGb && gpuGb * 1e9, cpuBytesPerSecond: 40e9, overheadMs: 0.5};
+	const {settings, layersLimit} = await settled({}, machine(80, 64), {taken, speeds});
+	expect([settings.gpuLayers, layersLimit]).toEqual([layers, limit]);
 });
 
 test('what was given stays as it is', async () => {
