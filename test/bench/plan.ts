@@ -1,7 +1,8 @@
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
-import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
+import {toEngineError} from '../../source/engine/engine-errors.ts';
+import {createProcessEngine, type ProcessEngine} from '../../source/engine/process-engine.ts';
 import type {ModelFacts, Settings} from '../../source/engine/types.ts';
 import {factsOf} from '../real/engines.ts';
 import {judge, measureTruth, type Truth, truthModels, truthSettings} from '../support/plan-truth.ts';
@@ -53,6 +54,14 @@ const words = ({exact, vram, isVramTrue, isRamTrue}: ReturnType<typeof verdictOf
 	return wrong.length === 0 ? 'true' : wrong.join(', ');
 };
 
+const placeOf = (name: string, {gpuLayers, contextSize, cacheTypeK, batchSize}: Settings) => [
+	name,
+	String(gpuLayers),
+	String(contextSize),
+	String(batchSize),
+	cacheTypeK,
+];
+
 const rowOf = (name: string, truth: Truth) => {
 	const {settings, predicted, loaded, filled} = truth;
 	const verdict = verdictOf(truth);
@@ -62,9 +71,7 @@ const rowOf = (name: string, truth: Truth) => {
 		filled ? mib(filled[side]) : '—',
 		signed(off),
 	];
-	const {gpuLayers, contextSize, cacheTypeK, batchSize} = settings;
-	const place = [name, String(gpuLayers), String(contextSize), String(batchSize), cacheTypeK];
-	return tableRow([...place, ...of('vramBytes', verdict.vram), ...of('ramBytes', verdict.ram), ` ${words(verdict)}`]);
+	return tableRow([...placeOf(name, settings), ...of('vramBytes', verdict.vram), ...of('ramBytes', verdict.ram), ` ${words(verdict)}`]);
 };
 
 /**
@@ -76,22 +83,45 @@ const expertsBatch = 8;
 const settingsOf = ({layers, expertLayers}: ModelFacts): readonly Settings[] =>
 	truthSettings(layers).map(settings => (expertLayers > 0 ? {...settings, batchSize: expertsBatch} : settings));
 
-const measure = async (folder: string): Promise<readonly Truth[] | undefined> => {
-	const engine = createLlamaEngine();
+/** Mesa's software device also ends the process now and then, whatever it is asked (`corrupted size vs. prev_size`): as often as it may. */
+const tries = 4;
+
+const measureRow = async (engine: ProcessEngine, path: string, settings: Settings): Promise<Truth> => {
+	for (let left = tries - 1; ; left--) {
+		const before = engine.deaths();
+		try {
+			return await measureTruth(engine, path, settings, true);
+		} catch (error) {
+			if (engine.deaths() === before || left === 0) throw error;
+		}
+	}
+};
+
+const measure = async (
+	folder: string,
+): Promise<{readonly truths: readonly Truth[]; readonly failures: number; readonly deaths: number} | undefined> => {
+	const engine = createProcessEngine(new URL('../../distribution/engine-process.js', import.meta.url));
 	try {
 		const {backend, names} = await engine.start({gpu: 'auto'});
 		if (backend === 'cpu') return undefined;
 		console.log(`What was predicted and what was taken, in MiB, on ${names.join(', ')}:\n\n${tableRow(header)}`);
 		const truths: Truth[] = [];
+		let failures = 0;
 		for (const path of await truthModels(folder)) {
+			const name = basename(path, '.gguf').slice(0, widths[0]);
 			for (const settings of settingsOf(await factsOf(path))) {
-				const truth = await measureTruth(engine, path, settings, true);
-				console.log(rowOf(basename(path, '.gguf').slice(0, widths[0]), truth));
-				truths.push(truth);
+				try {
+					const truth = await measureRow(engine, path, settings);
+					console.log(rowOf(name, truth));
+					truths.push(truth);
+				} catch (error) {
+					failures++;
+					console.log(`${tableRow(placeOf(name, settings))}  ${toEngineError(error).message}`);
+				}
 			}
 		}
 
-		return truths;
+		return {truths, failures, deaths: engine.deaths()};
 	} finally {
 		await engine.dispose();
 	}
@@ -104,9 +134,10 @@ export const benchPlan = async (): Promise<Line[]> => {
 	// Mesa's software device, where it is installed: llama.cpp leaves it out unless it is named.
 	process.env.GGML_VK_VISIBLE_DEVICES ??= '0';
 	const folder = mkdtempSync(join(tmpdir(), 'vramble-plan-'));
-	const truths = await measure(folder).finally(() => rmSync(folder, {recursive: true}));
-	if (!truths) return [{name: 'plans', value: undefined, unit: '', digits: 0, detail: 'skipped: llama.cpp sees no GPU here'}];
+	const measured = await measure(folder).finally(() => rmSync(folder, {recursive: true}));
+	if (!measured) return [{name: 'plans', value: undefined, unit: '', digits: 0, detail: 'skipped: llama.cpp sees no GPU here'}];
 	console.log('');
+	const {truths, failures, deaths} = measured;
 	const verdicts = truths.map(verdictOf);
 	const off = (side: 'vram' | 'ram') => `furthest off ${signed(most(verdicts.map(verdict => verdict[side])))} MiB`;
 	const line = (name: string, wrong: number, detail: string): Line => ({
@@ -120,5 +151,6 @@ export const benchPlan = async (): Promise<Line[]> => {
 	return [
 		line('VRAM ≠ plan by > 1 %, 8 MiB', verdicts.filter(({isVramTrue, exact}) => !isVramTrue || !exact).length, off('vram')),
 		line('RAM ≠ plan by > 5 %', verdicts.filter(({isRamTrue}) => !isRamTrue).length, off('ram')),
+		line('not measured', failures, `the device ended the process ${deaths} times`),
 	];
 };

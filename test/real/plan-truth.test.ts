@@ -34,6 +34,5 @@ test.skipIf(isCpuOnly)(`a filled context takes no more${reason}`, {timeout: 120_
 	if (!settings) throw new Error('There are no such settings.');
 	const {predicted, filled} = await measureTruth(engine, path, settings, true);
 	if (!filled) throw new Error('Nothing was asked.');
-	expect(filled.tokens).toBeGreaterThan(0.7 * settings.contextSize);
 	expect(judge(predicted, filled)).toMatchObject({isVramTrue: true, isRamTrue: true});
 });

@@ -1,5 +1,5 @@
 import type {CacheType, Engine, MemorySplit, Settings} from '../../source/engine/types.ts';
-import {greedy, guidePath, smolPath} from '../real/engines.ts';
+import {guidePath, smolPath} from '../real/engines.ts';
 import {guideVocabulary, tinyDense, tinyExperts, tinyHybrid, tinySlidingWindow} from './gguf-shapes.ts';
 import {writeModel} from './gguf-writer.ts';
 
@@ -13,7 +13,7 @@ export type Truth = {
 	readonly predicted: MemorySplit;
 	readonly loaded: MemorySplit;
 	/** After a prompt that fills the context; undefined: nothing was asked. */
-	readonly filled: (MemorySplit & {readonly tokens: number}) | undefined;
+	readonly filled: MemorySplit | undefined;
 };
 
 /** The guide model, SmolLM2 where it was fetched, and a generated model of each kind, written into the folder. */
@@ -53,33 +53,30 @@ export const truthSettings = (layers: number): readonly Settings[] => {
 	);
 };
 
-const taken = async (engine: Engine): Promise<MemorySplit> => {
+/** What of an engine it takes, in this process or in one of its own. */
+type Asked = Pick<Engine, 'dryRun' | 'loadModel' | 'createContext' | 'freeModel' | 'memory' | 'measure'>;
+
+const taken = async (engine: Asked): Promise<MemorySplit> => {
 	const {ownVramBytes, ownRamBytes} = await engine.memory();
 	return {vramBytes: ownVramBytes, ramBytes: ownRamBytes};
 };
 
-/** The first answer says how many tokens a word takes at most; what is left free is for the chat template, and for an answer. */
-const fill = async (engine: Engine, contextSize: number): Promise<number> => {
-	const ask = (words: number) => engine.answer({prompt: 'what is a cache '.repeat(words), sampling: greedy, maxTokens: 2});
-	const few = 16;
-	const {prompt, ...first} = await ask(few);
-	const wordsFor = (used: number) => Math.floor(((contextSize - used - 64) * few) / prompt.tokens);
-	let used = first.contextUsed;
-	while (wordsFor(used) > 0) used = (await ask(wordsFor(used))).contextUsed;
-	return used;
+/** node-llama-cpp keeps one cell free. */
+const fill = async (engine: Asked, contextSize: number) => {
+	const generatedTokens = 4;
+	await engine.measure({promptTokens: contextSize - 1 - generatedTokens, generatedTokens});
 };
 
 /** Loads a model with the settings and leaves nothing behind. */
-export const measureTruth = async (engine: Engine, path: string, settings: Settings, isFilled: boolean): Promise<Truth> => {
+export const measureTruth = async (engine: Asked, path: string, settings: Settings, isFilled: boolean): Promise<Truth> => {
 	const {exact, weights, context} = await engine.dryRun({path, settings});
 	const predicted = {vramBytes: weights.vramBytes + context.vramBytes, ramBytes: weights.ramBytes + context.ramBytes};
-	await engine.setConversation({system: undefined, messages: []});
 	await engine.loadModel({path, settings});
 	try {
 		await engine.createContext({settings});
 		const loaded = await taken(engine);
-		const tokens = isFilled ? await fill(engine, settings.contextSize) : undefined;
-		return {settings, exact, predicted, loaded, filled: tokens === undefined ? undefined : {...(await taken(engine)), tokens}};
+		if (isFilled) await fill(engine, settings.contextSize);
+		return {settings, exact, predicted, loaded, filled: isFilled ? await taken(engine) : undefined};
 	} finally {
 		await engine.freeModel();
 	}
