@@ -4,6 +4,7 @@ import {isWorse, type Known} from './memory.js';
 import {layersText} from './plan-words.js';
 import {refusalOf} from './refusal.js';
 import {isImpossible} from './settings.js';
+import {usualFillTokens} from './speed.js';
 import type {Advice, AskDryRun, Machine, ModelWeights, Plan, Speeds} from './types.js';
 
 export type AdviceRequest = {
@@ -123,6 +124,7 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Fou
 		moreExpertLayers: areExpertsMore ? free.cpuExpertLayers - next.settings.cpuExpertLayers : undefined,
 		contextSize: isLarger ? next.settings.contextSize : undefined,
 		tokensPerSecond: speed,
+		fillTokens: kind === 'KV cache' ? Math.min(scene.fillTokens ?? usualFillTokens, plan.settings.contextSize) : undefined,
 		verdict: improves ? next.verdict : undefined,
 		settings: needs[kind] === 0 ? next.settings : undefined,
 	};

@@ -168,7 +168,19 @@ const more = (number: number | undefined): string => `${count(number)} more ${nu
 
 /** A piece of advice with its computed effects; then with fewer of them, for a narrow line. */
 export const adviceTexts = (advice: Advice, approximately: string): readonly [string, ...string[]] => {
-	const {text, verdict, freesVramBytes, freesRamBytes, moreLayers, layersInAll, moreExpertLayers, contextSize, tokensPerSecond} = advice;
+	const {
+		text,
+		verdict,
+		freesVramBytes,
+		freesRamBytes,
+		moreLayers,
+		layersInAll,
+		moreExpertLayers,
+		contextSize,
+		tokensPerSecond,
+		fillTokens,
+	} = advice;
+	const atTokens = fillTokens === undefined ? '' : ` at ${count(fillTokens)} tokens`;
 	const freed = [freesVramBytes && `${memory(freesVramBytes)} of VRAM`, freesRamBytes && `${memory(freesRamBytes)} of RAM`].filter(Boolean);
 	const effects = [
 		verdict && betterVerdicts[verdict],
@@ -176,7 +188,7 @@ export const adviceTexts = (advice: Advice, approximately: string): readonly [st
 		moreLayers !== undefined &&
 			(layersInAll === undefined ? `${more(moreLayers)} on the GPU` : `room for ${more(moreLayers)}, ${count(layersInAll)} in all`),
 		moreExpertLayers !== undefined && `experts of ${more(moreExpertLayers)} on the GPU`,
-		tokensPerSecond !== undefined && `${approximately} ${rate(tokensPerSecond)} tok/s`,
+		tokensPerSecond !== undefined && `${approximately} ${rate(tokensPerSecond)} tok/s${atTokens}`,
 	].filter(effect => typeof effect === 'string');
 	const [first, ...others] = effects;
 	const matters = verdict ? first : (effects.at(-1) ?? first);

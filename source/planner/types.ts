@@ -124,6 +124,8 @@ export type Advice = {
 	readonly contextSize?: number | undefined;
 	/** What it makes of the speed, in tokens per second. */
 	readonly tokensPerSecond: number | undefined;
+	/** Tokens in the context that this takes, where they make most of the difference. */
+	readonly fillTokens?: number | undefined;
 	/** Settings that do it; undefined: it takes another file, another machine or another start. */
 	readonly settings: Settings | undefined;
 	/** What the verdict becomes, where it becomes a better one. */

@@ -58,7 +58,10 @@ const adviceAt = async (
 	change: Partial<Settings>,
 	machine: Machine,
 	more: Partial<
-		Pick<AdviceRequest, 'weights' | 'facts' | 'speeds' | 'canPlaceExperts' | 'wantedContext' | 'savesMemory' | 'mlockLimitBytes'>
+		Pick<
+			AdviceRequest,
+			'weights' | 'facts' | 'speeds' | 'canPlaceExperts' | 'wantedContext' | 'savesMemory' | 'mlockLimitBytes' | 'fillTokens'
+		>
 	> = {},
 ) => {
 	const weights = more.weights ?? dense;
@@ -281,6 +284,16 @@ test('of a mixed cache both types are named, and the flash attention that comes 
 test('without a GPU the RAM is what a smaller cache frees', async () => {
 	const {advice} = await adviceAt({gpuLayers: 0, contextSize: 65_536}, machineOf(undefined, 32));
 	expect(advice.find(({text}) => text.startsWith('KV cache'))?.freesRamBytes).toBeGreaterThan(1e9);
+});
+
+test.each([
+	['by default', undefined, 16_384, 1000],
+	['in a conversation', 3000, 16_384, 3000],
+	['that is full', 3000, 2048, 2048],
+])('a KV cache is only as slow as it is full: a context %s', async (_what, fillTokens, contextSize, expected) => {
+	const {advice} = await adviceAt({gpuLayers: 18, contextSize}, machineOf(12, 64), {fillTokens});
+	const told = (start: string) => advice.find(({text}) => text.startsWith(start))?.fillTokens;
+	expect([told('KV cache'), told('context')]).toEqual([expected, undefined]);
 });
 
 test('a larger card takes the experts that are on the CPU', async () => {

@@ -116,6 +116,16 @@ test.each<[string, Partial<Advice>, readonly string[]]>([
 		['KV q8_0: frees 1.0 GiB of VRAM, ≈ 3.00 tok/s', 'KV q8_0: frees 1.0 GiB, ≈ 3.00 tok/s', 'KV q8_0: ≈ 3.00 tok/s', 'KV q8_0'],
 	],
 	[
+		'how full a context the speed is of',
+		{freesVramBytes: gib, tokensPerSecond: 3, fillTokens: 1000},
+		[
+			'KV q8_0: frees 1.0 GiB of VRAM, ≈ 3.00 tok/s at 1,000 tokens',
+			'KV q8_0: frees 1.0 GiB, ≈ 3.00 tok/s at 1,000 tokens',
+			'KV q8_0: ≈ 3.00 tok/s at 1,000 tokens',
+			'KV q8_0',
+		],
+	],
+	[
 		'a shorter name before the speed is left out',
 		{text: 'KV cache f16 → q4_0, flash attention off → auto', moreExpertLayers: 1, tokensPerSecond: 1.69},
 		[

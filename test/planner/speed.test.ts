@@ -76,6 +76,32 @@ describe('tokens per second', () => {
 		expect(at(1, 32, {cacheTypeK: 'q8_0'}) - without).toBeCloseTo(0.5);
 	});
 
+	// Measured with the guide model on an Intel Xeon, one thread: milliseconds a token at 800 tokens of context.
+	test.each([
+		['f16', 16, 10.8],
+		['q8_0', 8.5, 2.5],
+		['q5_1', 6, 4.5],
+		['q5_0', 5.5, 4.6],
+		['q4_1', 5, 3.8],
+		['q4_0', 4.5, 2.8],
+		['iq4_nl', 4.5, 5.4],
+	] as const)('a KV cache of %s is as slow as it is to unpack, however small', (cacheTypeK, bits, ms) => {
+		const here: Speeds = {
+			gpuBytesPerSecond: undefined,
+			cpuBytesPerSecond: 24e9,
+			threadBytesPerSecond: 10e9,
+			overheadMs: 0.15,
+			shortHeadCost: 16,
+		};
+		const perSecond = tokensPerSecond(here, {
+			settings: {...cpu, threads: 1, contextSize: 2048, cacheTypeK},
+			weights: {...model(5.4e6), attention: {headsPerKvHead: 2, headSize: 32}},
+			cache: {gpu: 0, cpu: (9.4e6 * bits) / 16},
+			fillTokens: 800,
+		});
+		expect(Math.abs(1000 / (perSecond ?? 0) / ms - 1)).toBeLessThan(0.25);
+	});
+
 	test('of a prompt go by what is computed, with threads', () => {
 		const load = {settings: {...cpu, threads: 1}, weights: model(5e9)};
 		expect(promptTokensPerSecond(speeds, load)).toBeUndefined();
