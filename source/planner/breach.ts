@@ -1,6 +1,7 @@
 import {EngineError} from '../engine/engine-errors.js';
 import type {DryRun, EngineMemory, Settings} from '../engine/types.js';
 import {memory as bytesText} from '../lib/format.js';
+import {smallestContext} from './fit-context.js';
 import type {Machine, Plan} from './types.js';
 
 /**
@@ -50,12 +51,14 @@ export const checkBudgets = (plan: Plan, machine: Machine): void => {
 	const over = overBudget(plan, machine);
 	if (!over) return;
 	const {name, bytes, budgetBytes} = over;
+	const {contextSize} = plan.settings;
+	const isSmallest = contextSize <= smallestContext();
 	const advice = {
-		VRAM: 'Use fewer GPU layers, a smaller context, or a larger budget.',
-		RAM: `Use ${machine.vram ? 'more GPU layers, ' : ''}a smaller context or file, or a larger budget.`,
+		VRAM: `Use fewer GPU layers, ${isSmallest ? '' : 'a smaller context, '}or a larger budget.`,
+		RAM: `Use ${machine.vram ? 'more GPU layers, ' : ''}a smaller ${isSmallest ? '' : 'context or '}file, or a larger budget.`,
 	};
 	throw new EngineError('over-budget', `These settings do not keep the ${name} budget.`, {
-		why: `They take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
+		why: `${isSmallest ? `With a context of ${contextSize} tokens they` : 'They'} take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
 		advice: advice[name],
 	});
 };

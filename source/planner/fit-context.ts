@@ -25,6 +25,7 @@ const lastThatFits = async (count: number, planAt: (index: number) => Promise<Pl
 
 /** llama.cpp pads what is smaller. */
 const smallest = 256;
+export const smallestContext = (trainedContext = smallest): number => Math.min(smallest, trainedContext);
 const searched: readonly number[] = [smallest, ...contextSizes];
 
 type Wishes = {readonly settings: Settings; readonly machine: Machine; readonly largest: number};

@@ -1,6 +1,6 @@
 import type {Settings, WantedSettings} from '../engine/types.js';
 import {type Fit, fitGivenLayers, fitLayers, type PlanFor} from './fit.js';
-import {isContextOpen, type LargestContext, largestContext} from './fit-context.js';
+import {isContextOpen, type LargestContext, largestContext, smallestContext} from './fit-context.js';
 import type {LayerSizes, Machine} from './types.js';
 
 type Wishes = {
@@ -29,6 +29,12 @@ export const fitSettings = async (wishes: Wishes, planFor: PlanFor): Promise<Set
 	const wanted = await fitAt(wishes.settings);
 	if (!isContextOpen(contextSize, wanted.plan)) return {...wanted, context: undefined};
 	const context = await largestContext(wanted.plan, trainedContext, machine, planFor);
+	if (!context && contextSize === 'auto') {
+		const least = await fitAt({...wishes.settings, contextSize: smallestContext(trainedContext)});
+		const larger = await largestContext(least.plan, trainedContext, machine, planFor);
+		return {...least, plan: larger?.plan ?? least.plan, context: larger};
+	}
+
 	// Where weights are read from the disk anyway, a larger one only makes it worse.
 	const isWorse = context?.plan.verdict === 'paging' && wanted.plan.verdict === 'paging';
 	if (!context || isWorse) return {...wanted, context: undefined};

@@ -106,6 +106,15 @@ test('-c auto where the weights do not stay in RAM anyway leaves the usual conte
 	expect(paging).toBeDefined();
 });
 
+// 40 GiB of weights; 320 KiB a token.
+test.each([
+	['auto', 'With a context of 256 tokens they take 40.1 GiB, 39.1 GiB more', 'Use a smaller file, or a larger budget.'],
+	['usual', 'They take 42.5 GiB, 41.5 GiB more', 'Use a smaller context or file, or a larger budget.'],
+] as const)('where no context fits the bytes are those of the last one that was tried: -c %s', async (contextSize, why, advice) => {
+	const refused = settled({contextSize}, machine(undefined, 64, {ramGib: 1}));
+	await expect(refused).rejects.toMatchObject({why: expect.stringContaining(why), advice});
+});
+
 test('a context that the device cannot hold is too large', async () => {
 	const {settings, contextLimit} = await settled({contextSize: 'auto', gpuLayers: 1}, machine(12, 64), {model: long, refuseFrom: 40_000});
 	expect(settings.contextSize).toBe(32_768);
