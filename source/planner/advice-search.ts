@@ -1,4 +1,4 @@
-import type {DryRun, Settings} from '../engine/types.js';
+import type {DryRun, MemorySplit, Settings} from '../engine/types.js';
 import {isGood, type Scene} from './advice-scene.js';
 import {askAt, fewestCpuExperts, type Ground, isFine, mostLayers} from './layer-search.js';
 import type {Known} from './memory.js';
@@ -53,16 +53,19 @@ export const wholeContextFor = async (scene: Scene, change: Partial<Settings>, m
 
 export const withoutGpuText = 'without the GPU (--gpu off)';
 
+const inRam = ({vramBytes, ramBytes}: MemorySplit): MemorySplit => ({vramBytes: 0, ramBytes: vramBytes + ramBytes});
+
 /** What settings take where all of it is in RAM. */
-export const knownWithoutGpu = async ({plan, ask}: Scene): Promise<Known> => {
+export const knownWithoutGpu = async ({plan, ask}: Pick<Scene, 'ask'> & {readonly plan: Pick<Plan, 'settings'>}): Promise<Known> => {
 	const settings = {...plan.settings, gpuLayers: 0, cpuExpertLayers: 0};
-	const {weights, context, draft} = await ask(settings);
+	const {weights, context, compute, recurrent, draft} = await ask(settings);
 	const dryRun: DryRun = {
 		exact: false,
-		weights: {vramBytes: 0, ramBytes: weights.ramBytes + weights.vramBytes},
-		context: {vramBytes: 0, ramBytes: context.ramBytes + context.vramBytes},
-		compute: undefined,
-		...(draft && {draft: {vramBytes: 0, ramBytes: draft.ramBytes + draft.vramBytes}}),
+		weights: inRam(weights),
+		context: inRam(context),
+		compute: compute && inRam(compute),
+		...(recurrent && {recurrent: inRam(recurrent)}),
+		...(draft && {draft: inRam(draft)}),
 	};
 	return {settings, dryRun};
 };

@@ -3,6 +3,7 @@ import {describe, expect, test} from 'vitest';
 import type {DryRun, ModelFacts, Settings} from '../../source/engine/types.js';
 import {adviceFor} from '../../source/planner/advice.js';
 import type {AdviceRequest} from '../../source/planner/advice-scene.js';
+import {knownWithoutGpu} from '../../source/planner/advice-search.js';
 import {planOf} from '../../source/planner/memory.js';
 import {gpuBlocks, placedBytes} from '../../source/planner/placement.js';
 import {adviceText} from '../../source/planner/plan-words.js';
@@ -294,6 +295,21 @@ test.each([
 	const {advice} = await adviceAt({gpuLayers: 18, contextSize}, machineOf(12, 64), {fillTokens});
 	const told = (start: string) => advice.find(({text}) => text.startsWith(start))?.fillTokens;
 	expect([told('KV cache'), told('context')]).toEqual([expected, undefined]);
+});
+
+test('without a GPU recurrent state and compute buffers are no KV cache', async () => {
+	const settings = {...baseSettings, gpuLayers: 18, cpuExpertLayers: 2};
+	const ask = async (): Promise<DryRun> => ({
+		exact: true,
+		weights: {vramBytes: 0, ramBytes: 1e9},
+		context: {vramBytes: 30e6, ramBytes: 400e6},
+		compute: {vramBytes: 30e6, ramBytes: 50e6},
+		recurrent: {vramBytes: 0, ramBytes: 150e6},
+	});
+	const known = await knownWithoutGpu({plan: {settings}, ask});
+	expect(known.settings).toMatchObject({gpuLayers: 0, cpuExpertLayers: 0});
+	const {breakdown} = planOf({...known, weights: dense, machine: machineOf(undefined, 64), speeds, driverBytes: 0});
+	expect(breakdown.ram).toMatchObject({weights: 1e9, compute: 80e6, recurrent: 150e6, cache: 200e6});
 });
 
 test('a larger card takes the experts that are on the CPU', async () => {
