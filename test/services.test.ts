@@ -173,6 +173,22 @@ describe('settings that a load was refused with', () => {
 	});
 });
 
+test('another model is refused while one is loaded: the tuner is about the one that is back, the advice about the other', async () => {
+	const {services, plan, engine, notes} = await open({
+		fake: createFakeEngine({memory: tellingDevice()}),
+		wanted: {...wantedAuto, gpuLayers: 10, contextSize: 4096},
+		budgets: {vram: {bytes: 12 * gib}, ram: undefined},
+	});
+	plan.move('gpuLayers', 'less');
+	const other = {...bigModel, path: '/models/other.gguf', name: 'other'};
+	await services.load(other, {settings: {...wantedAuto, gpuLayers: 60, contextSize: 4096}});
+	expect(engine.get()).toMatchObject({phase: {name: 'ready'}, model: {path}, applied: {gpuLayers: 10}});
+	expect([engine.get().failedWith, plan.get().pending]).toEqual([undefined, undefined]);
+	await expect.poll(() => plan.get().plan?.settings.gpuLayers).toBe(10);
+	expect(notes().some(text => text.endsWith('Now: going back to big.'))).toBe(true);
+	expect(notes().at(-1)).toMatch(/^What would help:\n- GPU layers 60 → \d+: /);
+});
+
 describe('advice by itself', () => {
 	test('when the last load failed for want of memory, and about what was to be loaded', async () => {
 		const fake = createFakeEngine({refuse: verb => (verb === 'loadModel' ? 'out-of-memory' : undefined)});

@@ -22,9 +22,11 @@ export const createKnownPlans = ({askEngine, groundOf, device, wantedContext}: O
 	let model: ModelFacts | undefined;
 	let said = new Map<string, Known>();
 
+	const saidOf = (facts: ModelFacts): ReadonlyMap<string, Known> => (facts === model ? said : new Map());
+
 	const ask = async (facts: ModelFacts, settings: Settings): Promise<DryRun> => {
 		const key = dryRunKey(settings);
-		const known = said.get(key);
+		const known = saidOf(facts).get(key);
 		if (known) return known.dryRun;
 		const dryRun = await askEngine(facts, settings);
 		if (facts === model) said.set(key, {settings, dryRun});
@@ -43,12 +45,12 @@ export const createKnownPlans = ({askEngine, groundOf, device, wantedContext}: O
 		},
 		/** undefined: the engine was not asked yet. */
 		known(facts: ModelFacts, settings: Settings): Plan | undefined {
-			const dryRun = said.get(dryRunKey(settings))?.dryRun;
+			const dryRun = saidOf(facts).get(dryRunKey(settings))?.dryRun;
 			return dryRun && planOf({settings, dryRun, ...groundOf(facts)});
 		},
 		/** From what is known of settings close by; undefined: nothing is. */
 		estimate(facts: ModelFacts, settings: Settings): Plan | undefined {
-			const near = nearestKnown(settings, [...said.values()]);
+			const near = nearestKnown(settings, [...saidOf(facts).values()]);
 			return near && estimateOf({settings, known: near, ...groundOf(facts)});
 		},
 		/** At most 24 dry runs. `mayAsk` throws where no more may be asked. */

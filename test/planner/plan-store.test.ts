@@ -69,6 +69,17 @@ const loaded = async (options?: Options) => {
 	return all;
 };
 
+test('what was asked about the model that is loaded is not said of another', async () => {
+	const {plan, calls} = await loaded();
+	const other = {...bigModel, path: '/models/other.gguf'};
+	const asked = async (model: typeof bigModel) => {
+		const before = calls.filter(call => call === 'dryRun').length;
+		await plan.planFor(model, {...baseSettings, gpuLayers: 3});
+		return calls.filter(call => call === 'dryRun').length - before;
+	};
+	expect([await asked(bigModel), await asked(bigModel), await asked(other), await asked(bigModel)]).toEqual([1, 0, 1, 0]);
+});
+
 describe('what is pending', () => {
 	test('nothing, and nothing moves, before a model is loaded', () => {
 		const {plan, pending, changes} = setUp();
