@@ -104,8 +104,15 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Fou
 	// Fewer layers alone do the same.
 	if (isFewer && !isLarger && next.settings.gpuLayers <= (best?.settings.gpuLayers ?? -1)) return undefined;
 	const speed = next.tokensPerSecond;
-	const gain = speed !== undefined && plan.tokensPerSecond !== undefined ? speed / plan.tokensPerSecond - 1 : 0;
 	const improves = !wasGood && (wasRefused ? next.verdict !== 'does not fit' : isWorse(plan.verdict, next.verdict));
+	const bringsLayers =
+		next.settings.gpuLayers > plan.settings.gpuLayers ||
+		(next.settings.gpuLayers === plan.settings.gpuLayers && next.settings.cpuExpertLayers < plan.settings.cpuExpertLayers);
+	// Layers that go there without any other change do as much.
+	const isByLayers = improves && bringsLayers && best !== undefined && !refusalOf(best, scene) && !isWorse(best.verdict, next.verdict);
+	const repairs = improves && !isByLayers;
+	const before = (isByLayers ? best : plan).tokensPerSecond;
+	const gain = speed !== undefined && before !== undefined ? speed / before - 1 : 0;
 	const freed = {vram: plan.vramBytes - next.vramBytes, ram: plan.ramBytes - next.ramBytes};
 	const isRamScarce = plan.ramVerdict !== 'fits' || !scene.machine.vram;
 	const advice: Advice = {
@@ -118,14 +125,14 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Fou
 			improves || wasGood ? '' : stillWords(next),
 		].join(''),
 		freesVramBytes: ifMuch(freed.vram, plan.vramBytes),
-		freesRamBytes: isRamScarce ? ifMuch(freed.ram, plan.ramBytes) : undefined,
+		freesRamBytes: isRamScarce && !isByLayers ? ifMuch(freed.ram, plan.ramBytes) : undefined,
 		moreLayers: ifMore(next.settings.gpuLayers - free.gpuLayers),
 		layersInAll: isMore && free.gpuLayers > plan.settings.gpuLayers ? next.settings.gpuLayers : undefined,
 		moreExpertLayers: areExpertsMore ? free.cpuExpertLayers - next.settings.cpuExpertLayers : undefined,
 		contextSize: isLarger ? next.settings.contextSize : undefined,
 		tokensPerSecond: speed,
 		fillTokens: kind === 'KV cache' ? Math.min(scene.fillTokens ?? usualFillTokens, plan.settings.contextSize) : undefined,
-		verdict: improves ? next.verdict : undefined,
+		verdict: repairs ? next.verdict : undefined,
 		settings: needs[kind] === 0 ? next.settings : undefined,
 	};
 	const isMoreOnGpu =
@@ -134,5 +141,6 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Fou
 	const isBetter =
 		isLarger || gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
 	const eases = plan.verdict === 'paging' && advice.freesRamBytes !== undefined && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
-	return improves || (wasGood ? isBetter : eases && !isWorse(next.verdict, plan.verdict)) ? {kind, advice, improves, gain} : undefined;
+	const isWorthIt = wasGood || isByLayers ? isBetter : eases && !isWorse(next.verdict, plan.verdict);
+	return repairs || isWorthIt ? {kind, advice, improves: repairs, gain} : undefined;
 };

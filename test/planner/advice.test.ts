@@ -4,7 +4,7 @@ import type {DryRun, ModelFacts, Settings} from '../../source/engine/types.js';
 import {adviceFor} from '../../source/planner/advice.js';
 import type {AdviceRequest} from '../../source/planner/advice-scene.js';
 import {knownWithoutGpu} from '../../source/planner/advice-search.js';
-import {planOf} from '../../source/planner/memory.js';
+import {isWorse, planOf} from '../../source/planner/memory.js';
 import {gpuBlocks, placedBytes} from '../../source/planner/placement.js';
 import {adviceText} from '../../source/planner/plan-words.js';
 import type {Machine, ModelWeights, Speeds} from '../../source/planner/types.js';
@@ -189,7 +189,7 @@ describe('every effect is of the settings that are offered, and layers that ther
 		const freely = advice.find(({text}) => /^(?:GPU layers|all layers)/.test(text))?.settings ?? now;
 		const ofSettings = advice.filter(({settings: next}) => next !== undefined);
 		expect(ofSettings.length).toBeGreaterThan(0);
-		for (const {text, settings: next, freesVramBytes, freesRamBytes, moreLayers, layersInAll, moreExpertLayers} of ofSettings) {
+		for (const {text, settings: next, freesVramBytes, freesRamBytes, moreLayers, layersInAll, moreExpertLayers, verdict} of ofSettings) {
 			if (!next) continue;
 			const then = planAt(next);
 			const free = next === freely ? now : freely;
@@ -198,6 +198,9 @@ describe('every effect is of the settings that are offered, and layers that ther
 			if (freesRamBytes !== undefined) expect([text, freesRamBytes]).toEqual([text, plan.ramBytes - then.ramBytes]);
 			expect([text, moreLayers ?? 0]).toEqual([text, Math.max(0, next.gpuLayers - had.layers)]);
 			expect([text, moreExpertLayers ?? 0]).toEqual([text, Math.max(0, had.experts - next.cpuExpertLayers)]);
+			const layersAlone = planAt({...now, gpuLayers: had.layers, cpuExpertLayers: had.experts});
+			if (next.gpuLayers > now.gpuLayers && next !== freely && !isWorse(layersAlone.verdict, then.verdict))
+				expect([text, verdict, freesRamBytes]).toEqual([text, undefined, undefined]);
 			if (moreLayers !== undefined)
 				expect(layersInAll ?? next.gpuLayers - now.gpuLayers).toBe(now.gpuLayers < had.layers ? next.gpuLayers : moreLayers);
 		}
