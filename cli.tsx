@@ -3,27 +3,19 @@ import module from 'node:module';
 import process from 'node:process';
 import type {BenchOptions} from './source/commands/bench-options.js';
 import type {CliOptions} from './source/commands/options.js';
-import {fail, print} from './source/start/output.js';
+import {fail} from './source/start/output.js';
 import type {Places} from './source/start/places.js';
 
 // Before anything of ours is loaded: the next start then finds it compiled.
 module.enableCompileCache?.();
 
 const readOptions = async (): Promise<CliOptions | BenchOptions> => {
-	const {helpText, readArguments, UsageError} = await import('./source/commands/flags.js');
+	const {readArguments, UsageError} = await import('./source/commands/flags.js');
 	const {toOptions} = await import('./source/commands/options.js');
 	let isBench = false;
 	try {
 		const {given, positional} = readArguments(process.argv.slice(2));
 		isBench = positional[0] === 'bench';
-		if (given.help || given.version) {
-			// Only here: importing meow takes as long as all that comes before the first frame (45 ms, measured).
-			const {default: meow} = await import('meow');
-			const {benchHelpText} = await import('./source/commands/bench-help.js');
-			const cli = meow(isBench ? benchHelpText() : helpText(), {importMeta: import.meta, argv: [], description: false});
-			return print(given.help ? cli.help : String(cli.pkg.version));
-		}
-
 		if (!isBench) return toOptions(given, positional);
 		const {toBenchOptions} = await import('./source/commands/bench-options.js');
 		return toBenchOptions(given, positional.slice(1));
@@ -123,6 +115,12 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 	services.begin().catch(() => {});
 	if (options.model !== undefined) void services.open(options.model);
 };
+
+if (process.argv.some(argument => ['--help', '-h', '--version'].includes(argument))) {
+	// A file of its own: finding the dozen that it shares with the rest takes as long as starting Node.js.
+	const {printHelp}: typeof import('./source/start/help.js') = await import(new URL('help.js', import.meta.url).href);
+	await printHelp();
+}
 
 const options = await readOptions();
 const oldestNode = 22;

@@ -16,7 +16,19 @@ const changed = (file, before, after) => ({
 	},
 });
 
+/** What imports `node:process` asks the object for all that it has, and `stdin` comes up with half of Node.js's streams: 8 ms, also where nothing is read. */
+const processAsItIs = {
+	name: 'process as it is',
+	setup(building) {
+		building.onResolve({filter: /^(?:node:)?process$/}, () => ({path: 'process', namespace: 'global'}));
+		building.onLoad({filter: /./, namespace: 'global'}, () => ({
+			contents: 'const {process} = globalThis; export default process; export const {cwd, env} = process;',
+		}));
+	},
+};
+
 const plugins = [
+	processAsItIs,
 	// meow brings along what checks the package.json of others, and prepares it whenever it is imported: a quarter of `--help`. Ours is as it is.
 	changed('meow/build/dependencies.js', 'var normalizeExports = requireNormalize();', 'var normalizeExports = data => data;'),
 	// Ink looks at every character of every frame anew, a third of what a frame costs. Most of them are as they were.
@@ -28,13 +40,11 @@ const plugins = [
 	),
 ];
 
-const {outputFiles} = await build({
-	entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts', 'source/engine/engine-process.ts'],
+const settings = {
 	outdir: 'distribution',
 	write: false,
 	entryNames: '[name]',
 	bundle: true,
-	splitting: true,
 	platform: 'node',
 	format: 'esm',
 	target: 'node22',
@@ -53,12 +63,17 @@ const {outputFiles} = await build({
 	banner: {js: "import {createRequire as requireFrom} from 'node:module'; const require = requireFrom(import.meta.url);"},
 	plugins,
 	logLevel: 'warning',
-});
+};
+
+const built = await Promise.all([
+	build({...settings, splitting: true, entryPoints: ['cli.tsx', 'source/engine/engine-worker.ts', 'source/engine/engine-process.ts']}),
+	build({...settings, entryPoints: ['source/start/help.ts']}),
+]);
 
 // What is as it was stays: another vramble may be starting from it.
 mkdirSync('distribution', {recursive: true});
 const before = new Set(readdirSync('distribution'));
-for (const {path, contents} of outputFiles) {
+for (const {path, contents} of built.flatMap(({outputFiles}) => outputFiles)) {
 	const isSame = before.delete(basename(path)) && Buffer.compare(readFileSync(path), contents) === 0;
 	if (!isSame) writeFileSync(path, contents);
 }
