@@ -15,6 +15,12 @@ const toSplit = ({gpuVram, cpuRam}: {readonly gpuVram: number; readonly cpuRam: 
 	ramBytes: cpuRam,
 });
 
+/**
+Without a GPU llama.cpp keeps weights in the layout of the CPU's vector unit (AMX, CPU_REPACK), some of them twice. It counts that only where it reads the file itself
+instead of what node-llama-cpp has read of it; reading it costs a quarter of a second with large vocabularies.
+*/
+const asFile = (info: GgufFileInfo): GgufFileInfo => ({...info, sourceData: []});
+
 const logDelayMs = 50;
 
 /** A file that was asked about. It keeps models without weights by their layers, so there is one for each placement. */
@@ -36,7 +42,7 @@ export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany}: {readon
 
 	const insightsFor = (llama: Llama, {info, byPlacement}: Asked, settings: Settings): Promise<GgufInsights> => {
 		const key = placementKey(settings);
-		const insights = byPlacement.get(key) ?? info.then(read => GgufInsights.from(read, llama));
+		const insights = byPlacement.get(key) ?? info.then(read => GgufInsights.from(llama.gpu ? read : asFile(read), llama));
 		byPlacement.delete(key);
 		byPlacement.set(key, insights);
 		const [oldest] = byPlacement;
@@ -59,7 +65,12 @@ export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany}: {readon
 		const {mmap} = settings;
 		const gpuLayers = Math.min(settings.gpuLayers, insights.totalLayers);
 		const fallbacks = log.fallbacks();
-		const weights = await insights.estimateModelResourceRequirementsV2({gpuLayers, useMmap: mmap});
+		// Mapped weights that it keeps in another layout are copies as well.
+		const weights = await insights.estimateModelResourceRequirementsV2({
+			gpuLayers,
+			useMmap: mmap,
+			...(!llama.gpu && {gpuSupportsMmap: false}),
+		});
 		if (log.fallbacks() > fallbacks) {
 			// What llama.cpp logs comes from another thread, at times later than the answer.
 			if (!log.reason()) await delay(logDelayMs);

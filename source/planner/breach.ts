@@ -5,14 +5,16 @@ import {smallestContext} from './fit-context.js';
 import type {Machine, Plan} from './types.js';
 
 /**
-What of the RAM was only mapped along: the GPU's layers that lie in the file between layers of the CPU (llama.cpp maps one piece). No token reads them, so the kernel
-takes them back without anybody waiting for it, unless they are locked. `dryRun` is that of the settings.
+What of the RAM was only mapped along: the GPU's layers that lie in the file between layers of the CPU (llama.cpp maps one piece), or, without layers there, weights of
+which it has made copies for the CPU's vector unit. No token reads them, so the kernel takes them back without anybody waiting for it, unless they are locked. `dryRun`
+is that of the settings.
 */
 export const mappedAlongBytes = (
 	{ownRamWeightsBytes = 0}: EngineMemory,
 	{mmap, mlock}: Pick<Settings, 'mmap' | 'mlock'>,
 	{exact, weights}: DryRun,
-): number => (mmap && !mlock && exact ? Math.min(Math.max(0, ownRamWeightsBytes - weights.ramBytes), weights.vramBytes) : 0);
+): number =>
+	mmap && !mlock && exact ? Math.min(Math.max(0, ownRamWeightsBytes - weights.ramBytes), weights.vramBytes || weights.ramBytes) : 0;
 
 /** What was really taken beyond the budgets. `memory` counts what the driver holds for us. */
 export const breachesOf = ({ownVramBytes, ownRamBytes}: EngineMemory, {vram, ram, isUnified}: Machine): readonly string[] => {

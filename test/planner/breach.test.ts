@@ -1,4 +1,5 @@
 import {expect, test} from 'vitest';
+import type {Settings} from '../../source/engine/types.js';
 import {breachesOf, checkBudgets, mappedAlongBytes} from '../../source/planner/breach.js';
 import {planOf} from '../../source/planner/memory.js';
 import type {Machine} from '../../source/planner/types.js';
@@ -45,16 +46,18 @@ test.each<[string, Machine, readonly string[]]>([
 	expect(planned(on).verdict === 'does not fit').toBe(expected.length > 0);
 });
 
-test.each([
+test.each<[string, number, Partial<Settings>, number, number?]>([
 	['the layers of the GPU between those of the CPU', 35, {}, 6],
 	['nothing, where the CPU has the first ones', 29, {}, 0],
 	['never more than the GPU has: the rest is a breach', 60, {}, 11],
+	['what has copies in another layout', 50, {}, 21, 0],
+	['nothing twice: the rest is a breach', 60, {}, 29, 0],
 	['nothing that is locked', 35, {mlock: true}, 0],
 	['nothing that is copied', 35, {mmap: false}, 0],
-])('mapped along: %s', (_what, weightsGib, other, expectedGib) => {
+])('mapped along: %s', (_what, weightsGib, other, expectedGib, onGpuGib = 11) => {
 	const dryRun = {
 		exact: true,
-		weights: {vramBytes: 11 * gib, ramBytes: 29 * gib},
+		weights: {vramBytes: onGpuGib * gib, ramBytes: 29 * gib},
 		context: {vramBytes: 0, ramBytes: 0},
 		compute: undefined,
 	};

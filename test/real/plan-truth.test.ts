@@ -27,6 +27,17 @@ test.skipIf(isCpuOnly).each(models)(`%s takes what the dry run said, for every p
 	}
 });
 
+test.each(models)('without a GPU %s takes what the dry run said', {timeout: 120_000}, async path => {
+	const alone = createLlamaEngine();
+	await alone.start({gpu: 'off'});
+	for (const settings of truthSettings(0)) {
+		const {exact, predicted, loaded} = await measureTruth(alone, path, settings, false);
+		expect({exact, ...judge(predicted, loaded)}, JSON.stringify(settings)).toMatchObject({exact: true, isRamTrue: true});
+	}
+
+	await alone.dispose();
+});
+
 test.skipIf(isCpuOnly)(`a filled context takes no more${reason}`, {timeout: 120_000}, async () => {
 	const path = models.find(model => model.endsWith('dense.gguf')) ?? '';
 	const {layers} = await factsOf(path);
