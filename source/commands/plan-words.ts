@@ -6,7 +6,7 @@ import type {Refusal} from '../planner/refusal.js';
 import type {Memory, Plan, Verdict} from '../planner/types.js';
 import type {Report} from './plan-report.js';
 
-export const noGpu = 'There is no GPU that llama.cpp can use here: all layers stay on the CPU.';
+export const noGpu = 'llama.cpp uses no GPU here: all layers stay on the CPU.';
 
 const backendNames = {cuda: 'CUDA', vulkan: 'Vulkan', metal: 'Metal', cpu: 'CPU'};
 
@@ -92,7 +92,9 @@ const weightsReason = ({settings: {mmap, mlock}, ramVerdict, breakdown}: Plan): 
 	if (mlock) return 'the system may not take them out of RAM again, so all of them must fit';
 	if (!mmap) return 'nothing is read from the disk again, but all of them must fit';
 	if (ramVerdict === 'paging') return 'copied, they would not fit into RAM at all';
-	return `nothing is copied, and the system may take back ${breakdown.vram.weights > 0 ? 'the RAM of what lies on the GPU' : 'what is not in use'}`;
+	return breakdown.vram.weights > 0
+		? 'nothing is copied, and the system may take back the RAM of what lies on the GPU'
+		: 'nothing is copied but what the CPU wants in another layout, and the system may take back the rest';
 };
 
 const weightsFlags = ({mmap, mlock}: Settings): string =>

@@ -179,7 +179,7 @@ describe('as text', () => {
 
 	test('without a GPU: it says so, and plans without layers', async () => {
 		const {stdout} = await run([], {fake: createFakeEngine({device: cpuDevice})});
-		expect(stdout).toContain('There is no GPU that llama.cpp can use here: all layers stay on the CPU.');
+		expect(stdout).toContain('llama.cpp uses no GPU here: all layers stay on the CPU.');
 		expect(stdout).toMatch(/▸ {5}0 {5}— {2}42\.5 GiB {4}8,192 {7}— {2}≈ \d\.\d\d {2}fits\n\nLargest context without GPU layers: /);
 		expect(stdout).not.toContain('binds');
 	});
