@@ -36,8 +36,12 @@ const reasons: ReadonlyArray<readonly [RegExp, (match: RegExpMatchArray) => Reas
 		}),
 	],
 	[
-		/missing tensor '([^']*)'/,
-		([, name]) => ({code: 'bad-model', why: `The tensor "${name}" is missing in the file.`, advice: 'Download the file again.'}),
+		/missing tensor '([^']*)'|check_tensor_dims: tensor '([^']*)' not found/,
+		([, missing, name = missing]) => ({
+			code: 'bad-model',
+			why: `The tensor "${name}" is missing in the file.`,
+			advice: 'Download the file again.',
+		}),
 	],
 	[
 		/(tensor '[^']*' data is not within the file bounds)/,

@@ -47,7 +47,7 @@ const gib = 1024 ** 3;
 test('without a model it plans the guide, as plain text', async () => {
 	const {code, stdout, stderr} = await runProgram(home, ['plan']);
 	expect({code, stderr}).toEqual({code: 0, stderr: ''});
-	expect(stdout).toMatch(/^guide · llama · Q8_0 · 13 layers · 5\.9 MB\nThere is no GPU that llama\.cpp can use here: /);
+	expect(stdout).toMatch(/^guide · llama · Q8_0 · 13 layers · 5\.9 MB\nllama\.cpp uses no GPU here: /);
 	expect(stdout).toMatch(/▸ {5}0 {5}— .* fits\n/);
 	expect(stdout).toMatch(/^[\P{Cc}\n]*$/u);
 });

@@ -26,6 +26,11 @@ test.each([
 	['graph_reserve: failed to allocate compute buffers', 'out-of-memory', 'could not allocate'],
 	["llama_model_load: error loading model: missing tensor 'token_embd.weight'", 'bad-model', '"token_embd.weight" is missing'],
 	[
+		"llama_model_load: error loading model: check_tensor_dims: tensor 'blk.2.attn_k.weight' not found",
+		'bad-model',
+		'"blk.2.attn_k.weight" is missing',
+	],
+	[
 		"error loading model: tensor 'blk.3.ffn_up.weight' data is not within the file bounds, model is corrupted",
 		'bad-model',
 		'it was cut off',
