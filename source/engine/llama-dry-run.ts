@@ -32,8 +32,15 @@ const mostFiles = 2;
 /** Placements whose models are kept: where somebody moves back and forth. Each takes as much as the vocabulary. */
 const mostPlacements = 3;
 
-/** Asks llama.cpp what settings would take; answers are kept. `areMany`: questions go on while a model is loaded. */
-export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany}: {readonly areMany: boolean}) => {
+type Options = {
+	/** Questions go on while a model is loaded. */
+	readonly areMany: boolean;
+	/** Asked once the engine has started: a backend may have found no device. */
+	readonly hasGpu: () => boolean;
+};
+
+/** Asks llama.cpp what settings would take; answers are kept. */
+export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany, hasGpu}: Options) => {
 	const known = new Map<string, Promise<DryRun>>();
 	const checkedDrafts = new Map<string, Promise<void>>();
 	let last: Promise<unknown> = Promise.resolve();
@@ -42,7 +49,7 @@ export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany}: {readon
 
 	const insightsFor = (llama: Llama, {info, byPlacement}: Asked, settings: Settings): Promise<GgufInsights> => {
 		const key = placementKey(settings);
-		const insights = byPlacement.get(key) ?? info.then(read => GgufInsights.from(llama.gpu ? read : asFile(read), llama));
+		const insights = byPlacement.get(key) ?? info.then(read => GgufInsights.from(hasGpu() ? read : asFile(read), llama));
 		byPlacement.delete(key);
 		byPlacement.set(key, insights);
 		const [oldest] = byPlacement;
@@ -69,7 +76,7 @@ export const createDryRuns = (log: LlamaLog, placed: Placing, {areMany}: {readon
 		const weights = await insights.estimateModelResourceRequirementsV2({
 			gpuLayers,
 			useMmap: mmap,
-			...(!llama.gpu && {gpuSupportsMmap: false}),
+			...(!hasGpu() && {gpuSupportsMmap: false}),
 		});
 		if (log.fallbacks() > fallbacks) {
 			// What llama.cpp logs comes from another thread, at times later than the answer.

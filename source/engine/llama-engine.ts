@@ -48,7 +48,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 	const placed = createPlacing(() => hooks, gpuDevices);
 	const chatFormatOf = createChatFormats();
 	const threads = createThreads({hasScreen});
-	const dryRuns = createDryRuns(log, placed, {areMany: hasScreen});
+	const dryRuns = createDryRuns(log, placed, {areMany: hasScreen, hasGpu: () => hasGpu});
 	const draft = createDraftModel(placed);
 
 	const explain = (error: unknown, what: string, signal?: AbortSignal): EngineError => {

@@ -1,8 +1,9 @@
 import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {afterAll, expect, test} from 'vitest';
+import {afterAll, afterEach, describe, expect, test, vi} from 'vitest';
 import {createLlamaEngine} from '../../source/engine/llama-engine.js';
+import {createProcessEngine} from '../../source/engine/process-engine.js';
 import {judge, measureTruth, truthModels, truthSettings} from '../support/plan-truth.ts';
 import {factsOf} from './engines.ts';
 
@@ -27,15 +28,21 @@ test.skipIf(isCpuOnly).each(models)(`%s takes what the dry run said, for every p
 	}
 });
 
-test.each(models)('without a GPU %s takes what the dry run said', {timeout: 120_000}, async path => {
-	const alone = createLlamaEngine();
-	await alone.start({gpu: 'off'});
-	for (const settings of truthSettings(0)) {
-		const {exact, predicted, loaded} = await measureTruth(alone, path, settings, false);
-		expect({exact, ...judge(predicted, loaded)}, JSON.stringify(settings)).toMatchObject({exact: true, isRamTrue: true});
-	}
+describe.each(['off', 'auto'] as const)('without a GPU (%s)', gpu => {
+	afterEach(() => vi.unstubAllEnvs());
 
-	await alone.dispose();
+	test.each(models)('%s takes what the dry run said', {timeout: 120_000}, async path => {
+		// Where Vulkan is there, `auto` then has a backend without a device.
+		vi.stubEnv('GGML_VK_VISIBLE_DEVICES', undefined);
+		const alone = createProcessEngine(new URL('../../distribution/engine-process.js', import.meta.url));
+		await alone.start({gpu});
+		for (const settings of truthSettings(0)) {
+			const {exact, predicted, loaded} = await measureTruth(alone, path, settings, false);
+			expect({exact, ...judge(predicted, loaded)}, JSON.stringify(settings)).toMatchObject({exact: true, isRamTrue: true});
+		}
+
+		await alone.dispose();
+	});
 });
 
 test.skipIf(isCpuOnly)(`a filled context takes no more${reason}`, {timeout: 120_000}, async () => {
