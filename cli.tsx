@@ -116,8 +116,8 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 	if (options.model !== undefined) void services.open(options.model);
 };
 
-if (process.argv.some(argument => ['--help', '-h', '--version'].includes(argument))) {
-	// A file of its own: finding the dozen that it shares with the rest takes as long as starting Node.js.
+if (process.argv.some(argument => /^--?(?:help|h|version)$/.test(argument))) {
+	// A file of its own: finding the dozen that it would share with the rest takes a quarter of what starting Node.js does.
 	const {printHelp}: typeof import('./source/start/help.js') = await import(new URL('help.js', import.meta.url).href);
 	await printHelp();
 }

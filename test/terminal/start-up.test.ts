@@ -34,12 +34,12 @@ const packagesLoadedBy = async (args: readonly string[]): Promise<Set<string | u
 	);
 };
 
-describe.each(['--help', '-h', '--version'])('%s', flag => {
+describe.each(['--help', '-help', '-h', '--h', '--version', '-version'])('%s', flag => {
 	test('answers on stdout', async () => {
 		const {version} = createRequire(import.meta.url)('../../package.json') as {version: string};
 		const {code, stdout, stderr} = await runProgram(home, [flag]);
 		expect({code, stderr}).toEqual({code: 0, stderr: ''});
-		if (flag === '--version') expect(stdout).toBe(`${version}\n`);
+		if (flag.endsWith('version')) expect(stdout).toBe(`${version}\n`);
 		else expect(stdout).toMatch(/Usage[\s\S]*--ctx-size[\s\S]*Exit codes: 0, 1 failed, 2 wrong usage, 130 interrupted/);
 	});
 
