@@ -35,6 +35,7 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 		{createServices},
 		{createTheme, unicodeGlyphs, asciiGlyphs},
 		{asciiOutput},
+		{wholeFrames},
 		{isUtf8},
 		{createWorkerEngine},
 		{askInProcess},
@@ -46,6 +47,7 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 		import('./source/services.js'),
 		import('./source/ui/theme.js'),
 		import('./source/ui/ascii-output.js'),
+		import('./source/ui/whole-frames.js'),
 		import('./source/lib/locale.js'),
 		import('./source/engine/worker-engine.js'),
 		import('./source/engine/process-engine.js'),
@@ -92,7 +94,7 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 		/>
 	);
 	const instance = render(tree, {
-		stdout: isAscii ? asciiOutput(stdout) : stdout,
+		stdout: wholeFrames(isAscii ? asciiOutput(stdout) : stdout),
 		alternateScreen: true,
 		incrementalRendering: true,
 		patchConsole: false,

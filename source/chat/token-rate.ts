@@ -1,3 +1,5 @@
+import {createStore} from '../lib/store.js';
+
 export type Rates = {
 	/** Tokens per second over the last moments; undefined between answers. */
 	readonly now: number | undefined;
@@ -20,6 +22,8 @@ export type TokenRate = {
 	readonly reset: () => void;
 	/** The same reference as long as nothing changed. */
 	readonly read: () => Rates;
+	/** Tells that tokens were recorded. */
+	readonly subscribe: (listener: () => void) => () => void;
 };
 
 type Options = {readonly clock?: () => number; readonly windowMs?: number; readonly bucketMs?: number; readonly buckets?: number};
@@ -45,6 +49,7 @@ export const createTokenRate = ({
 	let first: Event | undefined;
 	let recent: Event[] = [];
 	let nextBucketAt = 0;
+	const recorded = createStore(0);
 
 	const change = (news: Partial<Rates>) => {
 		const next = {...rates, ...news};
@@ -94,10 +99,13 @@ export const createTokenRate = ({
 			fillBuckets(time);
 			recent.push({time, tokens});
 			recent = recent.slice(baseIndexAt(time));
-			if (first) return;
-			first = {time, tokens};
-			nextBucketAt = time + bucketMs;
-			change({firstTokenMs: time - begunAt});
+			if (!first) {
+				first = {time, tokens};
+				nextBucketAt = time + bucketMs;
+				change({firstTokenMs: time - begunAt});
+			}
+
+			recorded.set(time);
 		},
 		end(measured) {
 			if (begunAt === undefined) return;
@@ -109,6 +117,7 @@ export const createTokenRate = ({
 			rates = noRates;
 			begunAt = undefined;
 		},
+		subscribe: recorded.subscribe,
 		read() {
 			if (begunAt === undefined) return rates;
 			const time = clock();

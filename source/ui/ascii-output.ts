@@ -1,5 +1,6 @@
 import {graphemesOf} from '../lib/segments.js';
 import stringWidth from '../lib/string-width.js';
+import {writingBy} from './writing-by.js';
 
 /** What stands for the signs that our own texts use; everything else becomes question marks of the same width. */
 const signs: Readonly<Record<string, string>> = {
@@ -31,13 +32,4 @@ export const toAscii = (text: string): string => {
 
 /** A terminal's stream for those that show nothing but ASCII. */
 export const asciiOutput = (stream: NodeJS.WriteStream): NodeJS.WriteStream =>
-	new Proxy(stream, {
-		get(target, property) {
-			if (property === 'write') {
-				return (text: unknown, ...rest: never[]) => target.write(typeof text === 'string' ? toAscii(text) : (text as Uint8Array), ...rest);
-			}
-
-			const value: unknown = Reflect.get(target, property, target);
-			return typeof value === 'function' ? value.bind(target) : value;
-		},
-	});
+	writingBy(stream, (text, ...rest) => stream.write(typeof text === 'string' ? toAscii(text) : text, ...rest));
