@@ -2,13 +2,13 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {keys} from '../support/keys.ts';
 import type {TerminalHandle} from '../support/terminal.ts';
 import {meanOnScreen} from './generation.ts';
-import {openProgram, patience, type Scratch, stateOf, waitForState} from './program.ts';
+import {openProgram, patience, type Scratch, waitForState} from './program.ts';
 import {selectSetting} from './reload.ts';
 import {type Line, median, spread} from './report.ts';
 
 const prompt = 'Write a long story about a lighthouse keeper who finds a strange machine.';
-/** Long enough that what the first dry run takes is little of it. */
-const flags = ['--temp', '0', '-n', '200', '-t', '1', '-c', '4096'];
+/** Long enough that what the first dry run takes is little of it, and what else the machine does evens out. */
+const flags = ['--temp', '0', '-n', '1000', '-t', '1', '-c', '4096'];
 /** As terminals repeat a key that is held down. */
 const repeatMs = 33;
 const repeats = 30;
@@ -17,8 +17,8 @@ const restMs = 700;
 /** What an answer still changes on the screen when it is over. */
 const calmMs = 2000;
 
-const holdArrows = async (terminal: TerminalHandle) => {
-	for (let count = 0; stateOf(terminal.screen()) === 'writing'; count++) {
+const holdArrows = async (terminal: TerminalHandle, isOver: () => boolean) => {
+	for (let count = 0; !isOver(); count++) {
 		await terminal.type(Math.floor(count / repeats) % 2 === 0 ? keys.left : keys.right);
 		await delay(count % repeats === repeats - 1 ? restMs : repeatMs);
 	}
@@ -31,8 +31,12 @@ const answer = async (model: string, env: Readonly<Record<string, string>>, labe
 	await selectSetting(terminal, label);
 	await terminal.type(keys.shiftTab, prompt, keys.enter, keys.tab);
 	await waitForState(terminal, 'writing', patience);
-	if (isMoving) await holdArrows(terminal);
-	await waitForState(terminal, 'ready', patience);
+	let isOver = false;
+	const over = waitForState(terminal, 'ready', patience).finally(() => {
+		isOver = true;
+	});
+	if (isMoving) await holdArrows(terminal, () => isOver);
+	await over;
 	await delay(calmMs);
 	const mean = meanOnScreen(terminal.screen());
 	if (mean === undefined) throw new Error(`There is no speed on the screen:\n${terminal.screen()}`);
