@@ -44,19 +44,17 @@ const run = async (file: string, args: readonly string[], env: Readonly<Record<s
 type Figures = {readonly generation: number[]; readonly prompt: number[]; readonly memory: number[]};
 const noFigures = (): Figures => ({generation: [], prompt: [], memory: []});
 
-/** `long`: a question of as many tokens as llama-bench is given. */
-type Work = {readonly model: string; readonly threads: number; readonly long: string};
+/** `long`: a question of as many tokens as llama-bench is given; `depth`: tokens in the context before an answer, each of which makes the next one slower. */
+type Work = {readonly model: string; readonly threads: number; readonly long: string; readonly depth: number};
 
-const askLlamaBench = async (bench: string, {model, threads}: Work, into: Figures) => {
+const askLlamaBench = async (bench: string, {model, threads, depth}: Work, into: Figures) => {
 	const ask = (tests: readonly string[]) => {
 		const flags = ['-m', model, '-t', String(threads), '-r', '1', '-b', String(promptTokens), '-ngl', '0', '-o', 'json'];
 		return run(bench, [...flags, ...tests], personsEnvironment());
 	};
-	const {stdout} = await ask(['-p', String(promptTokens), '-n', String(generatedTokens)]);
-	for (const test of JSON.parse(stdout) as ReadonlyArray<{n_gen: number; avg_ts: number}>) {
-		(test.n_gen > 0 ? into.generation : into.prompt).push(test.avg_ts);
-	}
-
+	const speed = async (tests: readonly string[]): Promise<number> => JSON.parse((await ask(tests)).stdout)[0].avg_ts;
+	into.prompt.push(await speed(['-p', String(promptTokens), '-n', '0']));
+	into.generation.push(await speed(['-p', '0', '-n', String(generatedTokens), '-d', String(depth)]));
 	// It makes contexts as large as a test needs: in the ones above the KV cache is half of ours, or less.
 	const whole = `${contextSize - generatedTokens},${generatedTokens}`;
 	const {memory} = await ask(['-p', '0', '-n', '0', '-pg', whole, '--no-warmup']);
@@ -98,8 +96,7 @@ const askProgram = async (scratch: Scratch, {model, threads, long}: Work, into: 
 /**
 A question that is one whole batch with all that the chat format adds. Vector units work on blocks of tokens: llama-bench reads 500 a third slower than 512 with AMX.
 */
-const findLongQuestion = async (scratch: Scratch, model: string, threads: number): Promise<string> => {
-	const count = async (question: string): Promise<number> => (await answer(scratch, model, threads, question, ['-n', '1'])).prompt.tokens;
+const findLongQuestion = async (count: (question: string) => Promise<number>): Promise<string> => {
 	const [few, more] = [await count(sentence.repeat(10)), await count(sentence.repeat(20))];
 	const most = sentence.repeat(20 + Math.floor((promptTokens - more) / ((more - few) / 10)));
 	const question = most + filler.repeat(promptTokens - (await count(most)));
@@ -138,13 +135,15 @@ export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise
 	const threadCounts = [...new Set([Math.max(1, availableParallelism() - 1), availableParallelism()])];
 	const lines: Line[] = [];
 	for (const model of [half, ...(smol ? [smol] : [])]) {
-		const long = await findLongQuestion(scratch, model, availableParallelism());
+		const count = async (text: string): Promise<number> =>
+			(await answer(scratch, model, availableParallelism(), text, ['-n', '1'])).prompt.tokens;
+		const [long, depth] = [await findLongQuestion(count), await count(question)];
 		const all = threadCounts.map((threads): Case => ({threads, llama: noFigures(), plain: noFigures(), screen: noFigures()}));
 		let cases: readonly Case[] = all;
 		for (let round = 0; round < rounds; round++) {
 			if (round === firstRounds) cases = cases.filter(measured => isWorthMore(measured, cases));
 			for (const {threads, llama, plain, screen} of cases) {
-				const work = {model, threads, long};
+				const work = {model, threads, long, depth};
 				const turns = [
 					() => askLlamaBench(bench, work, llama),
 					() => askProgram(scratch, work, plain),
@@ -162,7 +161,7 @@ export const benchLlamaBench = async (scratch: Scratch, rounds: number): Promise
 			return {name: `${name}: ${what}`, value: (1 - own / other) * 100, unit: '%', digits: 1, bar, detail};
 		};
 		lines.push(
-			behind('-p behind tg128', 'generation', 'plain', 'llama', model === half ? 5 : 10),
+			behind(`-p behind tg${generatedTokens}, d${depth}`, 'generation', 'plain', 'llama', model === half ? 5 : 10),
 			behind(`-p behind pp${promptTokens}`, 'prompt', 'plain', 'llama', 5),
 			behind('screen behind -p', 'generation', 'screen', 'plain', 3),
 		);
