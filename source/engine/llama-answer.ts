@@ -103,12 +103,13 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 				threads.wrote((lastTokenAt - previous.at) / (tokens - previous.tokens));
 			}
 
-			steady.wrote({atMs: lastTokenAt, tokens, threads: threads.now(), isTrying: threads.isTrying()});
+			const contextUsed = target.nextTokenIndex;
+			steady.wrote({atMs: lastTokenAt, tokens, contextUsed, threads: threads.now(), isTrying: threads.isTrying()});
 			onEvent?.({
 				type: 'text',
 				text: chunk.type === 'segment' ? '' : chunk.text,
 				tokens,
-				contextUsed: target.nextTokenIndex,
+				contextUsed,
 				drafting: drafter?.report(),
 				threads: threads.now(),
 			});
@@ -125,7 +126,7 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 			tokensPerSecond: tokens > tokensAtFirst && ms > 0 ? ((tokens - tokensAtFirst) * 1000) / ms : undefined,
 			firstTokenMs: (firstTokenAt ?? lastTokenAt) - startedAt,
 		},
-		steady: steady.read(threads.now()),
+		steady: steady.read(threads.now(), target.nextTokenIndex),
 		contextUsed: target.nextTokenIndex,
 		forgot: all.length + tokens >= target.contextSize,
 		drafting: drafter?.report(),

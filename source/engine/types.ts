@@ -193,8 +193,14 @@ export type Answer = {
 		readonly tokensPerSecond: number | undefined;
 		readonly firstTokenMs: number;
 	};
-	/** Its last part that was computed with one number of threads, mostly all of it: what it says of the machine's speed. */
-	readonly steady: {readonly threads: number; readonly tokens: number; readonly tokensPerSecond: number | undefined};
+	/** Its longest part that was computed with one number of threads, mostly all of it: what it says of the machine's speed. */
+	readonly steady: {
+		readonly threads: number;
+		readonly tokens: number;
+		readonly tokensPerSecond: number | undefined;
+		/** Tokens in the context in the middle of it. */
+		readonly fillTokens: number;
+	};
 	readonly contextUsed: number;
 	/** The beginning of the conversation no longer fits into the context. */
 	readonly forgot: boolean;

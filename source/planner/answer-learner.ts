@@ -19,7 +19,7 @@ const mostReadOfWeights = 0.05;
 
 /** What an answer says of the machine. `readBytes`: what was read from the disk since the load. undefined: nothing. */
 export const observationOf = (
-	{prompt, generation, steady, contextUsed, drafting}: Answer,
+	{prompt, generation, steady, drafting}: Answer,
 	model: ModelFacts,
 	settings: Settings,
 	held: Held,
@@ -33,7 +33,7 @@ export const observationOf = (
 				settings: {...settings, threads: steady.threads},
 				weights: model.weights,
 				...held,
-				fillTokens: contextUsed - steady.tokens / 2,
+				fillTokens: steady.fillTokens,
 				tokensPerSecond: steady.tokens < fewestTokens ? undefined : steady.tokensPerSecond,
 				roughTokensPerSecond: generation.tokensPerSecond,
 				promptThreads: prompt.threads,

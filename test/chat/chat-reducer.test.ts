@@ -17,7 +17,7 @@ const answered = (text: string, stopReason: StopReason = 'end'): ChatEvent => {
 		stopReason,
 		prompt: {tokens: 7, ms: 70, threads: 4},
 		generation: {tokens: 3, ms: 100, tokensPerSecond: 20, firstTokenMs: 70},
-		steady: {threads: 4, tokens: 2, tokensPerSecond: 20},
+		steady: {threads: 4, tokens: 2, tokensPerSecond: 20, fillTokens: 9},
 		forgot: false,
 		contextUsed: 10,
 	};

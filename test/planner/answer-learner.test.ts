@@ -9,7 +9,7 @@ const answer: Answer = {
 	stopReason: 'end',
 	prompt: {tokens: 100, ms: 500, threads: 8},
 	generation: {tokens: 200, ms: 10_000, tokensPerSecond: 20, firstTokenMs: 500},
-	steady: {threads: 8, tokens: 199, tokensPerSecond: 20},
+	steady: {threads: 8, tokens: 199, tokensPerSecond: 20, fillTokens: 200.5},
 	contextUsed: 300,
 	forgot: false,
 };
@@ -18,12 +18,12 @@ const learn = (part: Partial<Answer>, readBytes?: number) =>
 
 test('an answer tells of its part that was written with the same threads, and with which', () => {
 	expect(learn({})).toMatchObject({tokensPerSecond: 20, settings: {threads: 8}, promptThreads: 8, fillTokens: 200.5, untakenBytes: 3});
-	expect(learn({steady: {threads: 4, tokens: 160, tokensPerSecond: 25}})).toMatchObject({
+	expect(learn({steady: {threads: 4, tokens: 160, tokensPerSecond: 25, fillTokens: 180}})).toMatchObject({
 		tokensPerSecond: 25,
 		settings: {threads: 4},
 		prompt: {tokens: 100, tokensPerSecond: 200},
 		promptThreads: 8,
-		fillTokens: 220,
+		fillTokens: 180,
 	});
 });
 
@@ -36,8 +36,8 @@ test.each([
 });
 
 test.each([
-	['too short a part', {threads: 4, tokens: 15, tokensPerSecond: 25}],
-	['none', {threads: 4, tokens: 0, tokensPerSecond: undefined}],
+	['too short a part', {threads: 4, tokens: 15, tokensPerSecond: 25, fillTokens: 150}],
+	['none', {threads: 4, tokens: 0, tokensPerSecond: undefined, fillTokens: 300}],
 ])('%s teaches only of the prompt', (_what, steady) => {
 	expect(learn({steady})).toMatchObject({tokensPerSecond: undefined, roughTokensPerSecond: 20, prompt: {tokens: 100}});
 });

@@ -188,7 +188,12 @@ export const createFakeEngine = ({
 				stopReason,
 				prompt: {tokens: 7, ms: 70, threads: inUse},
 				generation: {tokens, ms: 100, tokensPerSecond: tokens > 1 ? (tokens - 1) * 10 : undefined, firstTokenMs: 70},
-				steady: {threads: inUse, tokens: tokens - 1, tokensPerSecond: tokens > 1 ? (tokens - 1) * 10 : undefined},
+				steady: {
+					threads: inUse,
+					tokens: tokens - 1,
+					tokensPerSecond: tokens > 1 ? (tokens - 1) * 10 : undefined,
+					fillTokens: evaluated - (tokens - 1) / 2,
+				},
 				contextUsed: evaluated,
 				forgot: false,
 			};
