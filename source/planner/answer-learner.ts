@@ -35,6 +35,7 @@ export const observationOf = (
 				...held,
 				fillTokens: steady.fillTokens,
 				tokensPerSecond: steady.tokens < fewestTokens ? undefined : steady.tokensPerSecond,
+				tokens: steady.tokens,
 				roughTokensPerSecond: generation.tokensPerSecond,
 				promptThreads: prompt.threads,
 				prompt:

@@ -70,6 +70,7 @@ const toObserved = (value: unknown): Observed | undefined => {
 	return {
 		model,
 		tokensPerSecond,
+		tokens: positive(value.tokens),
 		promptTokensPerSecond,
 		work: {
 			gpuBytes,

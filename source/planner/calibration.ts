@@ -16,6 +16,8 @@ export type Observation = Load & {
 	readonly model: string;
 	/** undefined: the answer was too short to tell. */
 	readonly tokensPerSecond: number | undefined;
+	/** That were timed for it; undefined: enough for a full say. */
+	readonly tokens?: number | undefined;
 	/** Of all that was written, however little. */
 	readonly roughTokensPerSecond?: number | undefined;
 	/** Tokens of the prompt that were evaluated, and how fast; undefined: there were none. */
@@ -27,6 +29,8 @@ export type Observed = {
 	readonly model: string;
 	readonly work: Work;
 	readonly tokensPerSecond: number | undefined;
+	/** That were timed for it; undefined: enough for a full say. */
+	readonly tokens?: number | undefined;
 	readonly promptTokensPerSecond: number | undefined;
 };
 
@@ -43,6 +47,8 @@ export type Calibration = {
 };
 
 const mostObserved = 32;
+/** So many tokens have a full say. Fewer may all have been written while something else held the machine up. */
+const fullSayTokens = 128;
 /** Below, a prompt's time is that of starting, not of computing. */
 export const fewestPromptTokens = 32;
 
@@ -58,10 +64,38 @@ const isSameWork = (a: Observed, b: Observed): boolean =>
 	a.work.threads === b.work.threads &&
 	Math.abs(a.work.gpuBytes - b.work.gpuBytes) <= 0.02 * (a.work.gpuBytes + a.work.cpuBytes);
 
+const sayOf = ({tokens = fullSayTokens}: Observed): number => Math.min(tokens, fullSayTokens);
+
+/** The mean over the latest tokens that have a full say together; of speeds geometric, because what is held up becomes many times slower. */
+const averaged = (before: Written, latest: Written): Written => {
+	const tokens = Math.min(fullSayTokens, sayOf(before) + sayOf(latest));
+	const share = sayOf(latest) / tokens;
+	const mean = (earlier: number, now: number) => earlier * (1 - share) + now * share;
+	const [was, is] = [before.work, latest.work];
+	return {
+		...latest,
+		tokens,
+		tokensPerSecond: before.tokensPerSecond ** (1 - share) * latest.tokensPerSecond ** share,
+		work: {
+			...is,
+			gpuBytes: mean(was.gpuBytes, is.gpuBytes),
+			cpuBytes: mean(was.cpuBytes, is.cpuBytes),
+			cpuCost: mean(was.cpuCost, is.cpuCost),
+			shortHeadBytes: mean(was.shortHeadBytes, is.shortHeadBytes),
+		},
+	};
+};
+
+const written = (before: Observed, latest: Observed): Observed => {
+	if (!isWritten(latest)) return before;
+	return isWritten(before) ? averaged(before, latest) : latest;
+};
+
 /** What the latest answer does not tell stays what it was. */
 const merged = (before: Observed | undefined, latest: Observed): Observed => {
-	const generation = isWritten(latest) ? latest : (before ?? latest);
-	const prompt = latest.promptTokensPerSecond === undefined ? (before ?? latest) : latest;
+	if (!before) return latest;
+	const generation = written(before, latest);
+	const prompt = latest.promptTokensPerSecond === undefined ? before : latest;
 	const {promptCost, promptThreads} = prompt.work;
 	return {...generation, promptTokensPerSecond: prompt.promptTokensPerSecond, work: {...generation.work, promptCost, promptThreads}};
 };
@@ -76,10 +110,11 @@ export const calibrate = (calibration: Calibration, observation: Observation): C
 		model,
 		work: workOf({...observation, promptTokens: prompt?.tokens}),
 		tokensPerSecond,
+		tokens: observation.tokens,
 		promptTokensPerSecond: isPromptTold ? withoutFirstToken(prompt, perSecond) : undefined,
 	};
 	if (tokensPerSecond === undefined && observed.promptTokensPerSecond === undefined) return calibration;
-	// One model with one placement has one say, its latest, however often it answers.
+	// One model with one placement has one say, however often it answers.
 	const others = calibration.observed.filter(other => !isSameWork(other, observed));
 	const before = calibration.observed.find(other => isSameWork(other, observed));
 	return {...calibration, observed: [...others, merged(before, observed)].slice(-mostObserved)};
@@ -150,6 +185,7 @@ const usualGpuBytesPerSecond = {card: 300e9, software: 0.5e9};
 const fitInTurns = (directions: ReadonlyArray<readonly number[]>, start: Speeds, observed: readonly Written[]) => {
 	const factors = unknowns.map(() => 0);
 	const parts = unknowns.map(unknown => (unknown.byPart ? Math.sqrt(partOf(unknown, start, observed)) : 1));
+	const mostSay = Math.max(...observed.map(sayOf));
 	const speedsOf = () => unknowns.reduce((speeds, {apply}, index) => apply(speeds, Math.exp(factors[index] ?? 0)), start);
 	const badness = () => {
 		const speeds = speedsOf();
@@ -157,9 +193,9 @@ const fitInTurns = (directions: ReadonlyArray<readonly number[]>, start: Speeds,
 			const factor = factors[index] ?? 0;
 			return factor === 0 ? sum : sum + (factor / ((factor < 0 ? down : up) * (parts[index] ?? 1))) ** 2;
 		}, 0);
-		return observed.reduce((sum, {work, tokensPerSecond}) => {
-			const seconds = secondsPerToken(speeds, work);
-			return seconds === undefined ? sum : sum + loss(Math.log(seconds * tokensPerSecond) / noise);
+		return observed.reduce((sum, told) => {
+			const seconds = secondsPerToken(speeds, told.work);
+			return seconds === undefined ? sum : sum + (sayOf(told) / mostSay) * loss(Math.log(seconds * told.tokensPerSecond) / noise);
 		}, prior);
 	};
 
@@ -216,7 +252,10 @@ export const speedsOf = ({probed, observed}: Calibration, model?: string, gpu: k
 	const fitted = written.length === 0 ? start : fitTo(start, written);
 	const speeds = {...fitted, promptPerSecond: promptPerSecond(observed)};
 	const own = observed.filter(observation => observation.model === model);
-	const factors = own.map(({work, tokensPerSecond}) => times(secondsPerToken(speeds, work), tokensPerSecond));
+	const ownWritten = own.filter(isWritten);
+	const mostSay = Math.max(...ownWritten.map(sayOf));
+	const telling = ownWritten.filter(observation => sayOf(observation) >= mostSay / 2);
+	const factors = telling.map(({work, tokensPerSecond}) => times(secondsPerToken(speeds, work), tokensPerSecond));
 	const promptFactors = own.map(({work, promptTokensPerSecond}) => times(promptSecondsPerToken(speeds, work), promptTokensPerSecond));
 	const last = (values: readonly (number | undefined)[]) => values.findLast(value => value !== undefined);
 	return {...speeds, modelFactor: last(factors), promptFactor: last(promptFactors)};

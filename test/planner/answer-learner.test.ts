@@ -20,6 +20,7 @@ test('an answer tells of its part that was written with the same threads, and wi
 	expect(learn({})).toMatchObject({tokensPerSecond: 20, settings: {threads: 8}, promptThreads: 8, fillTokens: 200.5, untakenBytes: 3});
 	expect(learn({steady: {threads: 4, tokens: 160, tokensPerSecond: 25, fillTokens: 180}})).toMatchObject({
 		tokensPerSecond: 25,
+		tokens: 160,
 		settings: {threads: 4},
 		prompt: {tokens: 100, tokensPerSecond: 200},
 		promptThreads: 8,

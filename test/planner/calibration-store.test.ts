@@ -27,6 +27,7 @@ const calibration: Calibration = {
 			model: 'a',
 			work: {gpuBytes: 0, cpuBytes: 1e9, cpuCost: 1.3e9, shortHeadBytes: 0, threads: 8, blocks: 80, gpuParameters: 0, promptCost: 2e9},
 			tokensPerSecond: 12,
+			tokens: 40,
 			promptTokensPerSecond: undefined,
 		},
 	],

@@ -237,6 +237,42 @@ describe('calibration', () => {
 		expect(Math.abs(predicted / at(2e9) - 1)).toBeLessThan(0.15);
 	});
 
+	test('a few slow tokens with more threads leave what many said of fewer, and of other models', () => {
+		const truth: Speeds = {...probed, threadBytesPerSecond: 8e9};
+		const load = (bytes: number, threads: number) => ({settings: {...cpu, threads}, weights: model(bytes)});
+		const at = (bytes: number, threads: number) => tokensPerSecond(truth, load(bytes, threads)) ?? 0;
+		const told = (threads: number, tokens: number, slower: number) => ({
+			...answer('a', model(1e9), at(1e9, threads) / slower, {threads}),
+			tokens,
+		});
+		const after = [told(1, 829, 1), told(2, 40, 7)].reduce(calibrate, fresh);
+		for (const [name, bytes] of [
+			['a', 1e9],
+			['b', 3e9],
+		] as const) {
+			const predicted = tokensPerSecond(speedsOf(after, name), load(bytes, 1)) ?? 0;
+			expect(Math.abs(predicted / at(bytes, 1) - 1)).toBeLessThan(0.1);
+		}
+	});
+
+	test('a few tokens are averaged with those before, many replace them', () => {
+		const told = (perSecond: number, tokens: number, fillTokens: number) => ({
+			...answer('a', model(1e9), perSecond),
+			cache: {gpu: 0, cpu: 4096},
+			tokens,
+			fillTokens,
+		});
+		const [before, latest] = [told(16, 829, 100), told(2, 32, 300)];
+		const [mixed] = [before, latest].reduce(calibrate, fresh).observed;
+		// A quarter of 128 tokens: 16 to the power of 3/4 times 2 to the power of 1/4.
+		expect(mixed?.tokensPerSecond).toBeCloseTo(2 ** 3.25);
+		expect(mixed).toMatchObject({tokens: 128, work: {cpuBytes: 1e9 + 150}});
+		const [short] = [told(2, 32, 300), told(8, 32, 300)].reduce(calibrate, fresh).observed;
+		expect(short).toMatchObject({tokens: 64, tokensPerSecond: expect.closeTo(4)});
+		const [replaced] = [before, told(2, 128, 300)].reduce(calibrate, fresh).observed;
+		expect(replaced).toMatchObject({tokens: 128, tokensPerSecond: 2, work: {cpuBytes: 1e9 + 300}});
+	});
+
 	test.each([2, 3, 5])('a slow answer with %i of 11 layers on the GPU is not laid to the GPU alone', gpuLayers => {
 		const settings = {...cpu, gpuLayers};
 		const load = {settings, weights: model(5e9)};
