@@ -113,7 +113,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		threads: ports.threads,
 		dryRun: loads.dryRun,
 		speeds: model => keeper.speeds(model.path),
-		measured: measured.tokensPerSecond,
+		measured: measured.generation,
 		driverBytes: loads.driverBytes,
 		mlockLimitBytes: ports.mlockLimitBytes,
 		wantedContext: ({trainedContext}) => wantedContext(options.wanted.contextSize, trainedContext),

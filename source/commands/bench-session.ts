@@ -1,5 +1,5 @@
 import {describeError, EngineError} from '../engine/engine-errors.js';
-import type {Device, ModelFacts, WantedSettings} from '../engine/types.js';
+import type {Device, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {BenchOutside} from './bench.js';
 import type {BenchOptions} from './bench-options.js';
 import {benchPrinter} from './bench-output.js';
@@ -26,9 +26,10 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 	const store = outside.measurements(device);
 	const rows: BenchRow[] = [];
 
-	const keep = async (row: BenchRow) => {
-		const speed = row.test.promptTokens > 0 ? 'promptTokensPerSecond' : 'tokensPerSecond';
-		if (row.got) await store.add(model, {settings: row.got, [speed]: tokensPerSecond(row)?.mean});
+	const keep = async (settings: Settings, {promptTokens, generatedTokens}: BenchTest, perSecond: number | undefined) => {
+		if (perSecond === undefined) return;
+		const speed = promptTokens > 0 ? {promptTokensPerSecond: perSecond} : {tokensPerSecond: perSecond, generatedTokens};
+		await store.add(model, {settings, ...speed});
 	};
 
 	// At once: until the engine is gone it can take longer than anybody waits.
@@ -47,6 +48,8 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 	return {
 		store,
 		rows: rows as readonly BenchRow[],
+		/** A speed that several rows have told. */
+		keep,
 		/** With a failure that is known before: only its row. */
 		async measure(settings: WantedSettings, test: BenchTest, failure?: EngineError): Promise<BenchRow> {
 			const name = [describeSettings(settings, options.shown), testName(test)].filter(Boolean).join(', ');
@@ -58,7 +61,7 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 			rows.push(row);
 			stdout.write(printer.row(row));
 			tellFailure(name, row);
-			await keep(row);
+			if (row.got) await keep(row.got, test, tokensPerSecond(row)?.mean);
 			return row;
 		},
 		close() {

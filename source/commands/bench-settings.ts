@@ -1,4 +1,5 @@
 import type {WantedSettings} from '../engine/types.js';
+import {generationTest} from '../planner/plan-words.js';
 import type {Tunable} from '../planner/tune.js';
 import type {FlagName} from './flags.js';
 
@@ -45,7 +46,7 @@ export const tunableFlags = {
 export type BenchTest = {readonly promptTokens: number; readonly generatedTokens: number};
 
 export const testName = ({promptTokens, generatedTokens}: BenchTest): string =>
-	promptTokens > 0 ? `pp${promptTokens}` : `tg${generatedTokens}`;
+	promptTokens > 0 ? `pp${promptTokens}` : generationTest(generatedTokens);
 
 /** `--gpu-layers 8 --threads 2`. */
 export const flagsWith = (settings: WantedSettings, isNamed: (setting: BenchSetting) => boolean): string =>

@@ -118,6 +118,7 @@ export const tuneBench = async (scene: Scene): Promise<number> => {
 		session.close();
 	}
 
+	for (const test of options.tests) await session.keep(tuned.settings, test, tuned.after[speedOf(test)]);
 	if (Object.values(tuned.after).every(speed => speed === undefined)) return 1;
 	const said = options.format === 'md' ? stdout : stderr;
 	said.write(`${options.format === 'md' ? '\n' : ''}${summary(tuned, scene, tuned.settings !== start)}`);

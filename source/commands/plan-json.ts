@@ -84,6 +84,7 @@ const adviceToJson = ({text, settings, ...effect}: Advice) => ({
 /** What `--json` prints; scripts rely on it. Bytes, tokens per second; `null`: not known. */
 export const planReportToJson = (report: Report) => {
 	const {path, name, architecture, sizeBytes, layers, expertLayers, trainedContext} = report.model;
+	const {kept} = report;
 	return {
 		schema: 1,
 		exact: report.plans.every(({exact}) => exact),
@@ -93,7 +94,7 @@ export const planReportToJson = (report: Report) => {
 		plans: report.plans.map(plan => planToJson(plan, refusalOf(plan, report), plan === recommendedOf(report))),
 		bindingLimit: bindingToJson(report.bindingLimit),
 		largestContext: orNull(report.largestContext?.plan.settings.contextSize),
-		kept: report.kept ? {...report.kept, tokensPerSecond: orNull(report.kept.tokensPerSecond)} : null,
+		kept: kept ? {...kept, tokensPerSecond: orNull(kept.tokensPerSecond), generatedTokens: orNull(kept.generatedTokens)} : null,
 		advice: report.advice.map(adviceToJson),
 	};
 };

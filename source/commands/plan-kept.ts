@@ -1,5 +1,6 @@
 import type {Settings} from '../engine/types.js';
 import {rate} from '../lib/format.js';
+import {generationTest} from '../planner/plan-words.js';
 import {type BenchSetting, flagsWith, tunableFlags} from './bench-settings.js';
 import type {FlagName} from './flags.js';
 import type {Report} from './plan-report.js';
@@ -9,6 +10,8 @@ export type Kept = {
 	readonly settings: Settings;
 	/** undefined: generation was not measured. */
 	readonly tokensPerSecond: number | undefined;
+	/** In an empty context; undefined: not known any more. */
+	readonly generatedTokens: number | undefined;
 	/** There is room for it now; without, it is opened as if nothing were kept. */
 	readonly fits: boolean;
 };
@@ -24,7 +27,7 @@ export const keptWords = ({kept, chosen, target, model}: Report): readonly strin
 		const isOther = others.includes(flag) && value(kept.settings) !== value(chosen.settings);
 		return isOther || Object.values(tunableFlags).some(tunable => tunable === flag);
 	};
-	const speed = kept.tokensPerSecond === undefined ? '' : `, measured here: ${rate(kept.tokensPerSecond)} tok/s`;
+	const speed = kept.tokensPerSecond === undefined ? '' : ` (${generationTest(kept.generatedTokens)}: ${rate(kept.tokensPerSecond)} tok/s)`;
 	const then = kept.fits
 		? 'The model is opened with these settings where no others are given; vramble bench MODEL --forget ends that.'
 		: 'They do not fit now: the model is opened as if nothing were kept.';

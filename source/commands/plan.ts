@@ -190,7 +190,7 @@ const readKept = async (
 	const readMachine = async (tried: Settings) => machineOf(await read(tried, outside), {vram: undefined, ram: undefined});
 	const opened = await keptOr(settings, wanted, {model: facts, readMachine, driverBytes, dryRun: ask});
 	const same = measured.find(other => isSameSettings(other.settings, settings));
-	return {settings, tokensPerSecond: same?.tokensPerSecond, fits: opened !== wanted};
+	return {settings, tokensPerSecond: same?.tokensPerSecond, generatedTokens: same?.generatedTokens, fits: opened !== wanted};
 };
 
 /** What a mail, or a file, is read with. */

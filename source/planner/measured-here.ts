@@ -2,6 +2,7 @@ import type {Device, ModelFacts, Settings} from '../engine/types.js';
 import {type CalibrationFile, type MachineParts, machineKey} from './calibration-store.js';
 import {createMeasurementStore, type Measurements} from './measurement-store.js';
 import {isSameSettings} from './settings.js';
+import type {Plan} from './types.js';
 
 type Options = {readonly file: CalibrationFile; readonly machine: Omit<MachineParts, 'gpus'>};
 
@@ -20,9 +21,12 @@ export const createMeasuredHere = (options: Options) => {
 			return measurements.kept;
 		},
 		/** undefined: these settings were not measured. */
-		tokensPerSecond: ({path}: ModelFacts, settings: Settings): number | undefined =>
-			known?.path === path
-				? known.measurements.measured.find(measured => isSameSettings(measured.settings, settings))?.tokensPerSecond
-				: undefined,
+		generation({path}: ModelFacts, settings: Settings): Plan['measured'] {
+			if (known?.path !== path) return undefined;
+			const same = known.measurements.measured.find(measured => isSameSettings(measured.settings, settings));
+			return same?.tokensPerSecond === undefined
+				? undefined
+				: {tokensPerSecond: same.tokensPerSecond, generatedTokens: same.generatedTokens};
+		},
 	};
 };

@@ -7,6 +7,8 @@ import {isSameSettings} from './settings.js';
 export type Measurement = {
 	readonly settings: Settings;
 	readonly tokensPerSecond?: number | undefined;
+	/** In an empty context; undefined: an older vramble has measured it. */
+	readonly generatedTokens?: number | undefined;
 	readonly promptTokensPerSecond?: number | undefined;
 };
 
@@ -41,8 +43,15 @@ const isSettings = (value: unknown): value is Settings =>
 
 const toMeasurement = (value: unknown): readonly Measurement[] => {
 	if (!isRecord(value) || !isSettings(value.settings)) return [];
-	const {settings, tokensPerSecond, promptTokensPerSecond} = value;
-	return [{settings, tokensPerSecond: positive(tokensPerSecond), promptTokensPerSecond: positive(promptTokensPerSecond)}];
+	const {settings, tokensPerSecond, generatedTokens, promptTokensPerSecond} = value;
+	return [
+		{
+			settings,
+			tokensPerSecond: positive(tokensPerSecond),
+			generatedTokens: positive(generatedTokens),
+			promptTokensPerSecond: positive(promptTokensPerSecond),
+		},
+	];
 };
 
 const toMeasurements = (value: unknown): Measurements => {

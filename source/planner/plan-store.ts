@@ -35,7 +35,7 @@ type Options = {
 	readonly threads: number;
 	readonly speeds: (model: ModelFacts) => Speeds | undefined;
 	/** Generation, by `vramble bench`; undefined: these settings were not measured. */
-	readonly measured: (model: ModelFacts, settings: Settings) => number | undefined;
+	readonly measured: (model: ModelFacts, settings: Settings) => Plan['measured'];
 	/** What the driver takes beyond llama.cpp's own numbers, learned from real loads. */
 	readonly driverBytes: () => number;
 	readonly mlockLimitBytes: () => Promise<number | undefined>;
@@ -93,7 +93,7 @@ export const createPlanStore = ({
 		const now = engine.get().applied;
 		const taken = now && store.get().pending && plans.known(facts, now);
 		const added = taken && {vramBytes: plan.vramBytes - taken.vramBytes, ramBytes: plan.ramBytes - taken.ramBytes};
-		change({plan: {...plan, measuredTokensPerSecond: measured(facts, plan.settings)}, added});
+		change({plan: {...plan, measured: measured(facts, plan.settings)}, added});
 	};
 
 	const askNeighbours = async () => {

@@ -12,6 +12,8 @@ export type PlanText = {
 	/** What is left or too much, behind the head, the longest wording first. */
 	readonly rests: readonly string[];
 	readonly speed: string;
+	/** Behind the speed: what `vramble bench` has measured. */
+	readonly measured: string;
 	/** Why there is no speed, the longest wording first. */
 	readonly noSpeeds: readonly string[];
 };
@@ -32,9 +34,13 @@ const nameOf = (name: 'VRAM' | 'RAM', side: Memory | undefined): string => {
 	return name === 'VRAM' ? `${budget} budget` : `${budget} RAM budget`;
 };
 
-const speedText = ({tokensPerSecond, measuredTokensPerSecond}: Plan, approximately: string): string => {
-	if (measuredTokensPerSecond !== undefined) return `measured here: ${rate(measuredTokensPerSecond)} tok/s`;
-	return tokensPerSecond === undefined ? '' : `${approximately} ${rate(tokensPerSecond)} tok/s`;
+/** As `vramble bench` and llama-bench name it. */
+export const generationTest = (generatedTokens: number | undefined): string => `tg${generatedTokens ?? ''}`;
+
+const speedTexts = ({tokensPerSecond, measured}: Plan, approximately: string): Pick<PlanText, 'speed' | 'measured'> => {
+	const test = `bench ${generationTest(measured?.generatedTokens)}: ${rate(measured?.tokensPerSecond)}`;
+	if (tokensPerSecond === undefined) return {speed: measured ? `${test} tok/s` : '', measured: ''};
+	return {speed: `${approximately} ${rate(tokensPerSecond)} tok/s`, measured: measured ? ` (${test})` : ''};
 };
 
 /** How fast a GPU is nobody knows before it has answered. */
@@ -50,12 +56,13 @@ export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string
 		isRam || plan.vramLeftBytes === undefined
 			? leftOf(plan.ramLeftBytes, nameOf('RAM', ram))
 			: leftOf(plan.vramLeftBytes, nameOf('VRAM', vram));
+	const speeds = speedTexts(plan, approximately);
 	return {
 		verdict: plan.verdict,
 		head: `${plan.exact ? '' : `${approximately} `}${marks[plan.verdict]}`,
 		rests: left,
-		speed: speedText(plan, approximately),
-		noSpeeds: speedText(plan, approximately) ? [] : noSpeedTexts(plan),
+		...speeds,
+		noSpeeds: speeds.speed ? [] : noSpeedTexts(plan),
 	};
 };
 

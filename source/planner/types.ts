@@ -101,8 +101,8 @@ export type Plan = {
 	readonly ramMissingBytes: number;
 	readonly tokensPerSecond: number | undefined;
 	readonly promptTokensPerSecond: number | undefined;
-	/** By `vramble bench`, with exactly these settings on this machine. */
-	readonly measuredTokensPerSecond?: number | undefined;
+	/** By `vramble bench`, with exactly these settings on this machine and in an empty context. `generatedTokens` undefined: not known any more. */
+	readonly measured?: {readonly tokensPerSecond: number; readonly generatedTokens: number | undefined} | undefined;
 };
 
 /** Asks the engine; cached by settings. */

@@ -5,6 +5,7 @@ import {toBenchOptions} from '../../source/commands/bench-options.js';
 import {readArguments} from '../../source/commands/flags.js';
 import {EngineError} from '../../source/engine/engine-errors.js';
 import {createMeasurementStore} from '../../source/planner/measurement-store.js';
+import {isSameSettings} from '../../source/planner/settings.js';
 import {baseSettings, cpuDevice, createFakeEngine} from '../support/fake-engine.js';
 import {createFakeFile} from '../support/fake-file.js';
 import {bigModel} from '../support/fake-services.js';
@@ -207,6 +208,7 @@ test('speeds are kept with the settings that were really got', async () => {
 		measured: [8, 40].map(gpuLayers => ({
 			settings: {...baseSettings, gpuLayers, contextSize: 8192},
 			tokensPerSecond: 100,
+			generatedTokens: 128,
 			promptTokensPerSecond: 1000,
 		})),
 		kept: undefined,
@@ -240,6 +242,23 @@ describe('--tune', () => {
 		expect(stderr).toBe('Open this model with these settings from now on? [y/N] vramble: kept; flags about settings still win.\n');
 		expect((await kept()).kept).toEqual(best);
 		expect((await kept()).measured.at(-1)).toMatchObject({settings: {gpuLayers: 10}});
+	});
+
+	test('keeps the mean of the last runs, not the latest of them', async () => {
+		let calls = 0;
+		// One call to warm up, one that counts: 10, 12, 10 ms a token.
+		const uneven: typeof measured = ({generatedTokens, settings}) => ({
+			promptMs: 0,
+			generationMs: generatedTokens * (settings.threads === 7 ? 20 : calls++ % 4 < 2 ? 10 : 12),
+		});
+		const argv = ['--tune', '-p', '0', '-r', '1', '-t', '2,7', '-ngl', '20', '--yes'];
+		const {stdout, kept} = await run(argv, {measured: uneven});
+		expect(stdout).toContain('tg64 91.7 tok/s');
+		const {measured: known, kept: settings} = await kept();
+		expect(known.find(measurement => isSameSettings(measurement.settings, settings ?? baseSettings))).toMatchObject({
+			generatedTokens: 64,
+			tokensPerSecond: expect.closeTo((1000 / 12 + 100) / 2),
+		});
 	});
 
 	test.each([

@@ -134,9 +134,9 @@ describe('as text', () => {
 	});
 
 	const kept = {...baseSettings, gpuLayers: 18, contextSize: 4096, threads: 3};
-	const measurements = {kept, measured: [{settings: kept, tokensPerSecond: 18.4}]};
+	const measurements = {kept, measured: [{settings: kept, tokensPerSecond: 18.4, generatedTokens: 128}]};
 	const flags = '--gpu-layers 18 --threads 3 --batch-size 512 --ctx-size 4096';
-	const named = `Kept by bench --tune: ${flags}, measured here: 18.4 tok/s. The model is opened with these settings`;
+	const named = `Kept by bench --tune: ${flags} (tg128: 18.4 tok/s). The model is opened with these settings`;
 	test.each<[string, readonly string[], Scene, string]>([
 		['what loading takes', [], {measurements}, named],
 		['not measured', [], {measurements: {kept}}, `Kept by bench --tune: ${flags}. The model is opened with these`],
@@ -174,7 +174,7 @@ describe('as text', () => {
 	});
 
 	test('kept settings in JSON', async () => {
-		expect((await json([], {measurements})).first.kept).toEqual({settings: kept, tokensPerSecond: 18.4, fits: true});
+		expect((await json([], {measurements})).first.kept).toEqual({settings: kept, tokensPerSecond: 18.4, generatedTokens: 128, fits: true});
 	});
 
 	test('without a GPU: it says so, and plans without layers', async () => {

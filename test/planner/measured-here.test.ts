@@ -10,7 +10,9 @@ const fileWith = (kept: Settings | undefined, tokensPerSecond: number) =>
 	JSON.stringify({
 		version: 1,
 		machines: {
-			[machine]: {[`${bigModel.path} | ${bigModel.sizeBytes}`]: {measured: [{settings: baseSettings, tokensPerSecond}], kept}},
+			[machine]: {
+				[`${bigModel.path} | ${bigModel.sizeBytes}`]: {measured: [{settings: baseSettings, tokensPerSecond, generatedTokens: 128}], kept},
+			},
 		},
 	});
 
@@ -23,10 +25,10 @@ const opened = async (options: Parameters<typeof createFakeServices>[0]) => {
 
 test('a speed that was measured is said of these settings, and of no others', async () => {
 	const services = await opened({measurements: fileWith(undefined, 18.43), wanted: baseSettings});
-	await expect.poll(() => services.plan.get().plan?.measuredTokensPerSecond).toBe(18.43);
+	await expect.poll(() => services.plan.get().plan?.measured).toEqual({tokensPerSecond: 18.43, generatedTokens: 128});
 	services.plan.move('gpuLayers', 'less');
 	await expect.poll(() => services.plan.get().plan).toMatchObject({exact: true, settings: {gpuLayers: 11}});
-	expect(services.plan.get().plan?.measuredTokensPerSecond).toBeUndefined();
+	expect(services.plan.get().plan?.measured).toBeUndefined();
 	await services.dispose();
 });
 

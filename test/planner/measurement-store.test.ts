@@ -13,11 +13,11 @@ test('what was measured comes back, the same settings once, each speed from when
 	const store = createMeasurementStore(file, 'here');
 	await store.add(model, {settings: baseSettings, promptTokensPerSecond: 500});
 	await store.add(model, {settings: more, tokensPerSecond: 20});
-	await store.add(model, {settings: baseSettings, tokensPerSecond: 18});
+	await store.add(model, {settings: baseSettings, tokensPerSecond: 18, generatedTokens: 64});
 	await store.add(model, {settings: more, tokensPerSecond: 21});
 	expect(await createMeasurementStore(file, 'here').read(model)).toEqual({
 		measured: [
-			{settings: baseSettings, tokensPerSecond: 18, promptTokensPerSecond: 500},
+			{settings: baseSettings, tokensPerSecond: 18, generatedTokens: 64, promptTokensPerSecond: 500},
 			{settings: more, tokensPerSecond: 21},
 		],
 		kept: undefined,

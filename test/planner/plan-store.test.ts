@@ -39,7 +39,7 @@ const setUp = ({speeds, mlockLimitBytes, ...options}: Options = {}) => {
 		readMachine: async () => machines.shift() ?? machineOf(monitor.get(), plan.get().budgets),
 		threads: 8,
 		speeds: () => speeds,
-		measured: (_model, {gpuLayers}) => (gpuLayers === 13 ? 18.4 : undefined),
+		measured: (_model, {gpuLayers}) => (gpuLayers === 13 ? {tokensPerSecond: 18.4, generatedTokens: 128} : undefined),
 		driverBytes: () => 0,
 		mlockLimitBytes: async () => mlockLimitBytes,
 		wantedContext: () => 8192,

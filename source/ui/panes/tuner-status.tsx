@@ -101,8 +101,8 @@ export const TunerStatus = ({
 	const [first = 0, second = 0] = byWorth.map(words => words.at(-1)?.length ?? 0);
 	// A shorter wording where it leaves room for what is left and how fast it is, or for the one that matters most.
 	const shortened = [first + second, first].map(others => spacedRemarks.find(words => words.length <= room - others)).find(Boolean);
-	const [remark, worthMost, worthLess, noSpeed] = fitTexts(
-		[shortened === undefined ? spacedRemarks : [shortened], ...byWorth, (text?.noSpeeds ?? []).map(spaced)],
+	const [remark, worthMost, worthLess, noSpeed, measured] = fitTexts(
+		[shortened === undefined ? spacedRemarks : [shortened], ...byWorth, (text?.noSpeeds ?? []).map(spaced), [text?.measured ?? '']],
 		room,
 	);
 	const [speed, rest] = isShort ? [worthLess, worthMost] : [worthMost, worthLess];
@@ -114,6 +114,7 @@ export const TunerStatus = ({
 				</Text>
 				{rest}
 				<Text color={theme.text}>{speed}</Text>
+				{measured}
 				{noSpeed}
 				<Text color={state.isAsking ? theme.dim : theme.tight}>{remark}</Text>
 			</Text>

@@ -325,12 +325,17 @@ test('a budget that is no size: what would be one', async () => {
 });
 
 test.each([
-	[18.43, /fits, 2\.0 GiB of VRAM left {3}measured here: 18\.4 tok\/s/],
-	[undefined, /fits, 2\.0 GiB of VRAM left {3}≈ 17\.0 tok\/s/],
-])('a speed that was measured (%s) stands where the expected one does', (measuredTokensPerSecond, phrase) => {
-	const plan = {...fitting, tokensPerSecond: 17, measuredTokensPerSecond};
-	expect(statusOf(show({width: 120, plan: {...atRest, plan}}))).toMatch(phrase);
-});
+	[120, 128, 17, 'fits, 2\\.0 GiB of VRAM left {3}≈ 17\\.0 tok/s \\(bench tg128: 18\\.4\\) +Enter'],
+	[120, undefined, 17, '≈ 17\\.0 tok/s \\(bench tg: 18\\.4\\) +Enter'],
+	[120, 128, undefined, 'fits, 2\\.0 GiB of VRAM left {3}bench tg128: 18\\.4 tok/s +Enter'],
+	[60, 128, 17, 'fits {3}≈ 17\\.0 tok/s +Enter'],
+])(
+	'%i columns: what bench has measured (tg%s) hides nothing of what is expected (%s)',
+	(width, generatedTokens, tokensPerSecond, phrase) => {
+		const plan = {...fitting, tokensPerSecond, measured: {tokensPerSecond: 18.43, generatedTokens}};
+		expect(statusOf(show({width, plan: {...atRest, plan}}))).toMatch(new RegExp(phrase));
+	},
+);
 
 test.each([
 	[120, false, '╭─ Tuner ─+ native hooks off: they were not compiled: there was no C\\+\\+ compiler ─╮'],
