@@ -43,7 +43,12 @@ const replaceFile = async (file: string, text: string) => {
 	await writeFileAtomic(file, text);
 };
 
-const mlockLimitBytes = async () => parseMlockLimit(await readFile('/proc/self/limits', 'utf8').catch(() => ''));
+const mlockLimitBytes = async () => {
+	const [limits = '', status = ''] = await Promise.all(
+		['limits', 'status'].map(name => readFile(`/proc/self/${name}`, 'utf8').catch(() => '')),
+	);
+	return parseMlockLimit(limits, status);
+};
 
 /** The real ports, all but the engines. */
 export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'engine' | 'askCarefully'> => ({

@@ -19,8 +19,13 @@ export const checkMlock = ({mlock}: Pick<Settings, 'mlock'>, ramWeightsBytes: nu
 	});
 };
 
-/** The `Max locked memory` line of `/proc/self/limits`; undefined: unlimited, or not to be read there. */
-export const parseMlockLimit = (limits: string): number | undefined => {
+/** CAP_IPC_LOCK, see capabilities(7): who has it, as root mostly does, may lock all there is. */
+const lockCapability = 1n << 14n;
+
+/** By the `Max locked memory` line of `/proc/self/limits` and `CapEff` of `/proc/self/status`; undefined: unlimited, or not to be read there. */
+export const parseMlockLimit = (limits: string, status: string): number | undefined => {
+	const [, capabilities = '0'] = status.match(/^CapEff:\s+([\da-f]+)/m) ?? [];
+	if (BigInt(`0x${capabilities}`) & lockCapability) return undefined;
 	const [, soft] = limits.match(/^Max locked memory\s+(\S+)/m) ?? [];
 	return soft === undefined || soft === 'unlimited' ? undefined : Number(soft);
 };
