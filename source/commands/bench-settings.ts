@@ -13,7 +13,10 @@ export type BenchSetting = {
 	readonly value: (settings: WantedSettings) => number | string;
 };
 
-const loadMode = ({mmap, mlock}: WantedSettings): string => [mmap && 'mmap', mlock && 'mlock'].filter(Boolean).join('+') || 'none';
+const loadMode = ({mmap, mlock}: WantedSettings): string => {
+	if (mlock) return 'mlock'; // then nothing is mapped
+	return mmap ? 'mmap' : 'none';
+};
 
 /** In the order of the columns. */
 export const benchSettings = [

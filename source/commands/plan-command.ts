@@ -9,9 +9,9 @@ export const shellQuote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(wor
 
 const asPath = (path: string): string => (path.startsWith('-') ? `./${path}` : path);
 
-/** `--load-mode` of llama.cpp v0.5.0; without it files are mapped where the device can. */
+/** `--load-mode` of llama.cpp v0.5.0; without it files are mapped where the device can, and with `mlock` node-llama-cpp maps none. */
 const loadMode = ({mmap, mlock}: Settings): readonly string[] => {
-	if (mlock) return ['--load-mode', mmap ? 'mmap+mlock' : 'mlock'];
+	if (mlock) return ['--load-mode', 'mlock'];
 	return mmap ? [] : ['--load-mode', 'none'];
 };
 

@@ -89,7 +89,12 @@ export const machineWords = ({target, device}: Report): readonly string[] => {
 };
 
 const weightsReason = ({settings: {mmap, mlock}, ramVerdict, breakdown}: Plan): string => {
-	if (mlock) return 'the system may not take them out of RAM again, so all of them must fit';
+	if (mlock) {
+		return breakdown.vram.weights > 0
+			? 'the system may not take them out of RAM again, so all of them must fit'
+			: 'all of them must fit, but what the CPU wants in another layout is not locked';
+	}
+
 	if (!mmap) return 'nothing is read from the disk again, but all of them must fit';
 	if (ramVerdict === 'paging') return 'copied, they would not fit into RAM at all';
 	return breakdown.vram.weights > 0
@@ -97,12 +102,10 @@ const weightsReason = ({settings: {mmap, mlock}, ramVerdict, breakdown}: Plan): 
 		: 'nothing is copied but what the CPU wants in another layout, and the system may take back the rest';
 };
 
-const weightsFlags = ({mmap, mlock}: Settings): string =>
-	[...(mmap && !mlock ? ['mmap'] : []), ...(mmap ? [] : ['--no-mmap']), ...(mlock ? ['--mlock'] : [])].join(' ');
+const weightsHow = ({mmap, mlock}: Settings): string => {
+	if (mlock) return 'copied into RAM and locked (--mlock)';
+	return mmap ? 'mapped from the file (mmap)' : 'copied into RAM (--no-mmap)';
+};
 
 /** How the weights come into RAM, and why. */
-export const weightsWords = (plan: Plan): string => {
-	const {mmap, mlock} = plan.settings;
-	const how = `${mmap ? 'mapped from the file' : 'copied into RAM'}${mlock ? ' and locked' : ''}`;
-	return `Weights ${how} (${weightsFlags(plan.settings)}): ${weightsReason(plan)}.`;
-};
+export const weightsWords = (plan: Plan): string => `Weights ${weightsHow(plan.settings)}: ${weightsReason(plan)}.`;

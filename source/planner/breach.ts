@@ -6,8 +6,8 @@ import type {Machine, Plan} from './types.js';
 
 /**
 What of the RAM was only mapped along: the GPU's layers that lie in the file between layers of the CPU (llama.cpp maps one piece), or, without layers there, weights of
-which it has made copies for the CPU's vector unit. No token reads them, so the kernel takes them back without anybody waiting for it, unless they are locked. `dryRun`
-is that of the settings.
+which it has made copies for the CPU's vector unit. No token reads them, so the kernel takes them back without anybody waiting for it. With `mlock` nothing is mapped.
+`dryRun` is that of the settings.
 */
 export const mappedAlongBytes = (
 	{ownRamWeightsBytes = 0}: EngineMemory,

@@ -2,6 +2,7 @@ import {describe, expect, test} from 'vitest';
 import {inOrder} from '../../source/commands/bench-order.js';
 import {benchPrinter} from '../../source/commands/bench-output.js';
 import {type BenchRow, nanoseconds, tokensPerSecond} from '../../source/commands/bench-rows.js';
+import {describeSettings} from '../../source/commands/bench-settings.js';
 import {EngineError} from '../../source/engine/engine-errors.js';
 import {baseSettings, cpuDevice, gpuDevice} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
@@ -27,6 +28,15 @@ test('mean and deviation as llama-bench computes them', () => {
 	expect(tokensPerSecond(row)?.deviation).toBeCloseTo(23.45, 1);
 	expect(tokensPerSecond({...row, samplesMs: [256]})).toEqual({mean: 2000, deviation: 0, samples: [2000]});
 	expect(tokensPerSecond(failed)).toBeUndefined();
+});
+
+test.each([
+	[true, false, 'mmap'],
+	[false, false, 'none'],
+	[true, true, 'mlock'],
+])('the load mode with mmap %s and mlock %s is %s', (mmap, mlock, mode) => {
+	const described = describeSettings({...baseSettings, mmap, mlock}, new Set(['mmap']));
+	expect(described).toBe(`lm ${mode}`);
 });
 
 const tests = [row.test, {promptTokens: 0, generatedTokens: 128}] as const;

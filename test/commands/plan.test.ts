@@ -242,7 +242,10 @@ describe('as text', () => {
 			'Weights copied into RAM (--no-mmap): nothing is read from the disk again, but all of them must fit.',
 		);
 		expect(await why(['--mlock'])).toBe(
-			'Weights mapped from the file and locked (--mlock): the system may not take them out of RAM again, so all of them must fit.',
+			'Weights copied into RAM and locked (--mlock): the system may not take them out of RAM again, so all of them must fit.',
+		);
+		expect(await why(['--mlock', '-ngl', '0'])).toBe(
+			'Weights copied into RAM and locked (--mlock): all of them must fit, but what the CPU wants in another layout is not locked.',
 		);
 	});
 
