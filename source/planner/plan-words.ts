@@ -38,9 +38,10 @@ const nameOf = (name: 'VRAM' | 'RAM', side: Memory | undefined): string => {
 export const generationTest = (generatedTokens: number | undefined): string => `tg${generatedTokens ?? ''}`;
 
 const speedTexts = ({tokensPerSecond, measured}: Plan, approximately: string): Pick<PlanText, 'speed' | 'measured'> => {
-	const test = `bench ${generationTest(measured?.generatedTokens)}: ${rate(measured?.tokensPerSecond)}`;
-	if (tokensPerSecond === undefined) return {speed: measured ? `${test} tok/s` : '', measured: ''};
-	return {speed: `${approximately} ${rate(tokensPerSecond)} tok/s`, measured: measured ? ` (${test})` : ''};
+	const here = `measured here: ${rate(measured?.tokensPerSecond)}`;
+	const test = generationTest(measured?.generatedTokens);
+	if (tokensPerSecond === undefined) return {speed: measured ? `${here} tok/s (${test})` : '', measured: ''};
+	return {speed: `${approximately} ${rate(tokensPerSecond)} tok/s`, measured: measured ? ` (${here}, ${test})` : ''};
 };
 
 /** How fast a GPU is nobody knows before it has answered. */

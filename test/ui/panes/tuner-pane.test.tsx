@@ -325,9 +325,9 @@ test('a budget that is no size: what would be one', async () => {
 });
 
 test.each([
-	[120, 128, 17, 'fits, 2\\.0 GiB of VRAM left {3}≈ 17\\.0 tok/s \\(bench tg128: 18\\.4\\) +Enter'],
-	[120, undefined, 17, '≈ 17\\.0 tok/s \\(bench tg: 18\\.4\\) +Enter'],
-	[120, 128, undefined, 'fits, 2\\.0 GiB of VRAM left {3}bench tg128: 18\\.4 tok/s +Enter'],
+	[120, 128, 17, 'fits, 2\\.0 GiB of VRAM left {3}≈ 17\\.0 tok/s \\(measured here: 18\\.4, tg128\\) +Enter'],
+	[120, undefined, 17, '≈ 17\\.0 tok/s \\(measured here: 18\\.4, tg\\) +Enter'],
+	[120, 128, undefined, 'fits, 2\\.0 GiB of VRAM left {3}measured here: 18\\.4 tok/s \\(tg128\\) +Enter'],
 	[60, 128, 17, 'fits {3}≈ 17\\.0 tok/s +Enter'],
 ])(
 	'%i columns: what bench has measured (tg%s) hides nothing of what is expected (%s)',
