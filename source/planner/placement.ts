@@ -21,6 +21,10 @@ export const mostCpuExperts = ({blocks}: LayerSizes): number => blocks.findLastI
 
 type Place = Pick<Settings, 'gpuLayers' | 'cpuExpertLayers'>;
 
+/** Of the layers that `--n-cpu-moe` counts, those whose experts are on the GPU; `most` of a model are all of its layers. */
+export const gpuExperts = ({gpuLayers, cpuExpertLayers}: Place, most: Place): number =>
+	Math.max(0, most.cpuExpertLayers - Math.max(cpuExpertLayers, firstGpuBlock(gpuLayers, most.gpuLayers - 1)));
+
 const sumSides = (
 	place: Place,
 	sizes: LayerSizes,

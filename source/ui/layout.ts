@@ -19,6 +19,8 @@ type Wishes = {
 	/** Lines of the prompt being typed. */
 	readonly promptLines: number;
 	readonly isTunerFocused: boolean;
+	/** The tuner has a line for experts. */
+	readonly hasExperts: boolean;
 };
 
 const machineLines = 3;
@@ -27,7 +29,7 @@ const tunerLines = 4;
 /**
 Who gets which rows, from top to bottom, over the full width. The last row stays empty: drawing at full height flickers in some terminals (FACTS of Ink 8).
 */
-export const layoutOf = (columns: number, rows: number, {promptLines, isTunerFocused}: Wishes): Layout => {
+export const layoutOf = (columns: number, rows: number, {promptLines, isTunerFocused, hasExperts}: Wishes): Layout => {
 	const isCompact = rows < 22 || columns < 80;
 	const frame = isCompact ? 0 : 2;
 	const promptRules = isCompact ? 1 : 2;
@@ -35,7 +37,7 @@ export const layoutOf = (columns: number, rows: number, {promptLines, isTunerFoc
 	const title = 1;
 	const footer = 1;
 	const machine = (isCompact ? 2 : machineLines) + frame;
-	const tuner = (isCompact && !isTunerFocused ? 1 : tunerLines) + frame;
+	const tuner = (isCompact && !isTunerFocused ? 1 : tunerLines + (hasExperts ? 1 : 0)) + frame;
 	const leastChat = 3;
 	const room = available - title - footer - machine - tuner - leastChat - promptRules;
 	const prompt = Math.max(1, Math.min(promptLines, room, Math.floor(rows / 3))) + promptRules;

@@ -14,7 +14,7 @@ const chatRow = /^$|^ {2}(?!.*(?:[╭╮╰╯│●]|───|Tab (?:tuner|cha
 
 /** What each row of the main screen may hold. */
 const rowPatterns = (columns: number, rows: number, {isTunerFocused = false}: Wishes): RegExp[] => {
-	const layout = layoutOf(columns, rows, {promptLines: 1, isTunerFocused});
+	const layout = layoutOf(columns, rows, {promptLines: 1, isTunerFocused, hasExperts: false});
 	const {isCompact, machine, tuner, chat} = layout;
 	const rule = new RegExp(`^─{${columns}}$`);
 	return [
@@ -45,5 +45,5 @@ export const waitForWholeScreen = (terminal: TerminalHandle, wishes?: Wishes): P
 /** Conversation, prompt and footer: what stands still while nothing happens. */
 export const calmRows = (terminal: TerminalHandle): string[] => {
 	const {columns, rows} = terminal.size();
-	return terminal.lines().slice(layoutOf(columns, rows, {promptLines: 1, isTunerFocused: false}).chat.top);
+	return terminal.lines().slice(layoutOf(columns, rows, {promptLines: 1, isTunerFocused: false, hasExperts: false}).chat.top);
 };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {isTooSmall, type Layout, layoutOf, smallest} from '../../source/ui/layout.js';
 
-const calm = {promptLines: 1, isTunerFocused: false};
+const calm = {promptLines: 1, isTunerFocused: false, hasExperts: false};
 const parts = ['title', 'machine', 'tuner', 'chat', 'prompt', 'footer'] as const;
 const heights = (layout: Layout) => parts.map(part => layout[part].height);
 
@@ -25,18 +25,21 @@ test.each([
 	[80, 21, calm, true, [1, 2, 1, 13, 2, 1]],
 	[79, 24, calm, true, [1, 2, 1, 16, 2, 1]],
 	[60, 16, calm, true, [1, 2, 1, 8, 2, 1]],
-	[60, 16, {promptLines: 1, isTunerFocused: true}, true, [1, 2, 4, 5, 2, 1]],
-	[120, 32, {promptLines: 4, isTunerFocused: false}, false, [1, 5, 6, 12, 6, 1]],
-	[120, 32, {promptLines: 99, isTunerFocused: false}, false, [1, 5, 6, 6, 12, 1]],
-	[80, 24, {promptLines: 99, isTunerFocused: false}, false, [1, 5, 6, 3, 7, 1]],
-	[60, 16, {promptLines: 99, isTunerFocused: true}, true, [1, 2, 4, 3, 4, 1]],
+	[60, 16, {...calm, isTunerFocused: true}, true, [1, 2, 4, 5, 2, 1]],
+	[120, 32, {...calm, promptLines: 4}, false, [1, 5, 6, 12, 6, 1]],
+	[120, 32, {...calm, promptLines: 99}, false, [1, 5, 6, 6, 12, 1]],
+	[80, 24, {...calm, promptLines: 99}, false, [1, 5, 6, 3, 7, 1]],
+	[60, 16, {...calm, promptLines: 99, isTunerFocused: true}, true, [1, 2, 4, 3, 4, 1]],
+	[80, 22, {...calm, hasExperts: true}, false, [1, 5, 7, 4, 3, 1]],
+	[60, 16, {...calm, hasExperts: true}, true, [1, 2, 1, 8, 2, 1]],
+	[60, 16, {...calm, hasExperts: true, isTunerFocused: true}, true, [1, 2, 5, 4, 2, 1]],
 ])('%i x %i %o', (columns, rows, wishes, isCompact, expected) => {
 	const layout = layoutOf(columns, rows, wishes);
 	expect([layout.isCompact, heights(layout)]).toEqual([isCompact, expected]);
 });
 
 const anySize = [fc.integer({min: smallest.columns, max: 400}), fc.integer({min: smallest.rows, max: 200})] as const;
-const anyWishes = fc.record({promptLines: fc.integer({min: 1, max: 300}), isTunerFocused: fc.boolean()});
+const anyWishes = fc.record({promptLines: fc.integer({min: 1, max: 300}), isTunerFocused: fc.boolean(), hasExperts: fc.boolean()});
 
 test('for every size no pane overlaps, none is empty, and the last row stays free', () => {
 	fc.assert(
@@ -57,9 +60,9 @@ test('for every size no pane overlaps, none is empty, and the last row stays fre
 
 test('a prompt grows with its lines, to a third of the screen, and only the chat makes room', () => {
 	fc.assert(
-		fc.property(...anySize, anyWishes, (columns, rows, {promptLines, isTunerFocused}) => {
-			const one = layoutOf(columns, rows, {promptLines: 1, isTunerFocused});
-			const many = layoutOf(columns, rows, {promptLines, isTunerFocused});
+		fc.property(...anySize, anyWishes, (columns, rows, {promptLines, ...others}) => {
+			const one = layoutOf(columns, rows, {promptLines: 1, ...others});
+			const many = layoutOf(columns, rows, {promptLines, ...others});
 			const rules = one.prompt.height - 1;
 			expect(many.prompt.height - rules).toBeLessThanOrEqual(Math.min(promptLines, Math.max(1, Math.floor(rows / 3))));
 			expect(many.prompt.height).toBeGreaterThanOrEqual(one.prompt.height);

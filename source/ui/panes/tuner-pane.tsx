@@ -118,26 +118,28 @@ export const TunerView = (props: TunerViewProps) => {
 
 	return frame(
 		<>
-			{mode === 'advice' ? <TunerAdvice advice={plan.advice} top={props.adviceTop} width={width - (isCompact ? 2 : 4)} /> : null}
-			{mode === 'breakdown' ? (
-				<TunerBreakdown
-					plan={plan.plan}
-					isRefused={isImpossible(settings)}
-					vram={machine.vram}
-					ram={machine.ram}
-					width={width - (isCompact ? 2 : 4)}
-				/>
-			) : null}
-			{mode === 'advice' || mode === 'breakdown' ? null : (
-				<TunerSettings
-					settings={settings}
-					applied={applied}
-					hasAutoThreads={hasAutoThreads}
-					limits={limits}
-					selected={isFocused ? selected : undefined}
-					width={width}
-				/>
-			)}
+			<Box flexDirection="column" flexGrow={1} flexShrink={0}>
+				{mode === 'advice' ? <TunerAdvice advice={plan.advice} top={props.adviceTop} width={width - (isCompact ? 2 : 4)} /> : null}
+				{mode === 'breakdown' ? (
+					<TunerBreakdown
+						plan={plan.plan}
+						isRefused={isImpossible(settings)}
+						vram={machine.vram}
+						ram={machine.ram}
+						width={width - (isCompact ? 2 : 4)}
+					/>
+				) : null}
+				{mode === 'advice' || mode === 'breakdown' ? null : (
+					<TunerSettings
+						settings={settings}
+						applied={applied}
+						hasAutoThreads={hasAutoThreads}
+						limits={limits}
+						selected={isFocused ? selected : undefined}
+						width={width}
+					/>
+				)}
+			</Box>
 			{mode === 'budget' ? (
 				<TunerBudget
 					name={limits?.gpuLayers ? 'VRAM' : 'RAM'}

@@ -1,6 +1,7 @@
 import {Box, Text} from 'ink';
 import type {Settings} from '../../engine/types.js';
 import {count, unknown} from '../../lib/format.js';
+import {gpuExperts} from '../../planner/placement.js';
 import {type Limits, type Move, moveSetting, type SettingName, usedBatchSize} from '../../planner/settings.js';
 import {layerCells} from '../components/gauge-cells.js';
 import {useTheme} from '../theme.js';
@@ -19,7 +20,6 @@ const labels: Record<SettingName, string> = {
 };
 
 const lines: ReadonlyArray<readonly SettingName[]> = [
-	['gpuLayers'],
 	['contextSize', 'cacheTypeK', 'cacheTypeV', 'batchSize'],
 	['threads', 'flashAttention', 'mmap', 'mlock'],
 ];
@@ -50,7 +50,8 @@ type FieldProps = {
 	readonly settings: Settings;
 	readonly isPending: boolean;
 	readonly isSelected: boolean;
-	readonly isFirst: boolean;
+	/** Of the first in its line: what its label is padded to, so that the values stand below each other. */
+	readonly labelWidth?: number | undefined;
 	/** Below 80 columns: one cell where there are two. */
 	readonly isNarrow: boolean;
 	/** Where its arrows lead nowhere, they fade. */
@@ -67,7 +68,7 @@ const Field = ({
 	settings,
 	isPending,
 	isSelected,
-	isFirst,
+	labelWidth,
 	isNarrow,
 	canMove = () => true,
 	isAuto = false,
@@ -77,14 +78,14 @@ const Field = ({
 	const theme = useTheme();
 	const {selected, left, right} = theme.glyphs;
 	const gap = isNarrow ? '' : ' ';
-	const label = isFirst && !isNarrow ? labels[name].padEnd(10) : labels[name];
+	const isFirst = labelWidth !== undefined;
 	const width = isNarrow && name === 'threads' ? 3 : valueWidths[name];
 	const value = instead ?? valueText(settings, name, isAuto && !isNarrow);
 	return (
 		<Text wrap="truncate">
 			<Text color={theme.accent}>{isSelected ? `${selected}${gap}` : ` ${gap}`}</Text>
 			<Text bold={isSelected} color={isSelected ? theme.text : theme.dim}>
-				{`${label} `}
+				{`${labels[name].padEnd(labelWidth ?? 0)} `}
 			</Text>
 			<Text color={canMove(name, 'less') ? theme.accent : theme.faint}>{isSelected ? `${left}${gap}` : ` ${gap}`}</Text>
 			<Text bold={isPending} color={isPending ? theme.pending : theme.text}>
@@ -97,7 +98,9 @@ const Field = ({
 	);
 };
 
-const Layers = ({applied, pending, total, width}: {applied: number; pending: number; total: number; width: number}) => {
+type LayerCellsProps = {readonly applied: number; readonly pending: number; readonly total: number; readonly width: number};
+
+const LayerCells = ({applied, pending, total, width}: LayerCellsProps) => {
 	const theme = useTheme();
 	const {layer} = theme.glyphs;
 	const look = {
@@ -117,6 +120,12 @@ const Layers = ({applied, pending, total, width}: {applied: number; pending: num
 	);
 };
 
+type LayerSetting = 'gpuLayers' | 'cpuExpertLayers';
+
+/** Layers of which that is on the GPU. */
+const onGpu = (name: LayerSetting, settings: Settings, limits: Limits): number =>
+	name === 'gpuLayers' ? settings.gpuLayers : gpuExperts(settings, limits);
+
 type TunerSettingsProps = {
 	readonly settings: Settings;
 	readonly applied: Settings;
@@ -127,55 +136,58 @@ type TunerSettingsProps = {
 	readonly width: number;
 };
 
-/** Three lines of settings. */
+/** A line for the layers, one for the experts of a model that has them, and two for the rest. */
 export const TunerSettings = ({settings, applied, hasAutoThreads, limits, selected, width}: TunerSettingsProps) => {
 	const theme = useTheme();
-	const layers = limits?.gpuLayers ?? 0;
-	const experts = limits?.cpuExpertLayers ?? 0;
-	const expertCells = experts > 0 ? 'Experts on CPU  / '.length + 2 * String(experts).length + 6 : 0;
-	const isLayers = (name: SettingName | undefined) => name === 'gpuLayers';
+	const isNarrow = width < 80;
+	const layerSettings: readonly LayerSetting[] = limits?.cpuExpertLayers ? ['gpuLayers', 'cpuExpertLayers'] : ['gpuLayers'];
+	const totalWidth = String(limits?.gpuLayers ?? 0).length;
 	const canMove = (name: SettingName, move: Move) => limits !== undefined && moveSetting(settings, name, move, limits) !== settings;
-	return lines.map(names => (
-		<Box key={names[0]} height={1} flexShrink={0}>
-			{names.map((name, index) => (
-				<Field
-					key={name}
-					name={name}
-					settings={settings}
-					isPending={settings[name] !== applied[name]}
-					isSelected={name === selected}
-					isFirst={index === 0}
-					isNarrow={width < 80}
-					canMove={canMove}
-					isAuto={name === 'threads' && hasAutoThreads && settings.threads === applied.threads}
-					suffix={isLayers(name) && layers > 0 ? ` / ${layers}` : ''}
-					instead={isLayers(name) && layers === 0 ? unknown : undefined}
-				/>
-			))}
-			{isLayers(names[0]) && experts > 0 ? (
-				<Field
-					name="cpuExpertLayers"
-					settings={settings}
-					isPending={settings.cpuExpertLayers !== applied.cpuExpertLayers}
-					isSelected={selected === 'cpuExpertLayers'}
-					isFirst={false}
-					isNarrow={width < 80}
-					canMove={canMove}
-					suffix={` / ${experts}`}
-				/>
-			) : null}
-			{isLayers(names[0]) && layers === 0 ? <Text color={theme.dim}> no GPU: all layers on the CPU</Text> : null}
-			{isLayers(names[0]) && layers > 0 ? (
-				<Box flexGrow={1} justifyContent="space-between" marginLeft={1}>
-					<Layers
-						applied={applied.gpuLayers}
-						pending={settings.gpuLayers}
-						total={layers}
-						width={Math.min(layers, Math.max(0, width - 46 - expertCells))}
+	const field = (name: SettingName) => ({
+		name,
+		settings,
+		isPending: settings[name] !== applied[name],
+		isSelected: name === selected,
+		isNarrow,
+		canMove,
+	});
+	return (
+		<>
+			{layerSettings.map(name => (
+				<Box key={name} height={1} flexShrink={0}>
+					<Field
+						{...field(name)}
+						labelWidth={Math.max(...layerSettings.map(each => labels[each].length))}
+						suffix={limits?.gpuLayers ? ` / ${String(limits[name]).padStart(totalWidth)}` : ''}
+						instead={limits?.gpuLayers ? undefined : unknown}
 					/>
-					<Text color={theme.dim}>{settings.gpuLayers === applied.gpuLayers ? '' : `was ${applied.gpuLayers}`}</Text>
+					{limits?.gpuLayers ? (
+						<Box flexGrow={1} justifyContent="space-between" marginLeft={1}>
+							<LayerCells
+								applied={onGpu(name, applied, limits)}
+								pending={onGpu(name, settings, limits)}
+								total={limits[name]}
+								width={Math.max(0, width - 46)}
+							/>
+							<Text color={theme.dim}>{settings[name] === applied[name] ? '' : `was ${applied[name]}`}</Text>
+						</Box>
+					) : (
+						<Text color={theme.dim}> no GPU: all layers on the CPU</Text>
+					)}
 				</Box>
-			) : null}
-		</Box>
-	));
+			))}
+			{lines.map(names => (
+				<Box key={names[0]} height={1} flexShrink={0}>
+					{names.map((name, index) => (
+						<Field
+							key={name}
+							{...field(name)}
+							labelWidth={index > 0 ? undefined : isNarrow ? 0 : labels.gpuLayers.length}
+							isAuto={name === 'threads' && hasAutoThreads && settings.threads === applied.threads}
+						/>
+					))}
+				</Box>
+			))}
+		</>
+	);
 };

@@ -192,7 +192,8 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		else if (verb === 'endOfInput' && isChat && draft === '') onCommand('quit');
 	});
 
-	const layout = layoutOf(columns, rows, {promptLines: text.lines.length, isTunerFocused: !isChat});
+	const hasExperts = (plan.limits()?.cpuExpertLayers ?? 0) > 0;
+	const layout = layoutOf(columns, rows, {promptLines: text.lines.length, isTunerFocused: !isChat, hasExperts});
 	const rules = layout.isCompact ? 1 : 2;
 	const placeholder = isIdle ? placeholders.none : isBusy && !isAnswering(phase.name) ? placeholders.busy : placeholders.ready;
 	return (

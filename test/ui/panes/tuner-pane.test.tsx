@@ -175,7 +175,8 @@ test('whatever the command line allows can be drawn, in exactly the pane', () =>
 			fc.boolean(),
 			(applied, moved, width, isFocused, hasExperts) => {
 				const isCompact = width < 80;
-				const height = isCompact && !isFocused ? 1 : isCompact ? 4 : 6;
+				const lines = hasExperts ? 5 : 4;
+				const height = isCompact && !isFocused ? 1 : isCompact ? lines : lines + 2;
 				const limits = limitsOf(bigModel, gpuDevice, 8);
 				const shown = {...limits, cpuExpertLayers: hasExperts ? 128 : 0};
 				const drawn = show({width, height, isCompact, isFocused, applied, limits: shown, plan: {...atRest, pending: moved}}).split('\n');
@@ -210,11 +211,37 @@ test.each([
 	expect(show(props)).toMatch(text);
 });
 
-test('experts have a place beside the layers where something can place them', () => {
-	const settings = {...baseSettings, cpuExpertLayers: 30};
-	const limits = {...limitsOf(bigModel, gpuDevice, 8), cpuExpertLayers: 36};
-	expect(row(show({applied: settings, limits, selected: 'cpuExpertLayers'}), 1)).toMatch(/12 \/ 81 +▸ Experts on CPU ◂ 30 \/ 36 ▸/);
-	expect(show({applied: settings})).not.toContain('Experts');
+const withExperts = (settings: Partial<Settings>, props: Partial<TunerViewProps> = {}) => {
+	const limits = {...limitsOf(bigModel, gpuDevice, 8), cpuExpertLayers: 80};
+	const applied = {...baseSettings, gpuLayers: 81, ...settings};
+	return show({width: 140, height: 7, selected: 'cpuExpertLayers', applied, limits, ...props});
+};
+
+test('experts have a line of their own where something can place them: a cell for each layer whose experts are on the GPU', () => {
+	const drawn = withExperts({cpuExpertLayers: 30});
+	expect(row(drawn, 1)).toMatch(/^│ {3}GPU layers {8}81 \/ 81 {3}▪{81} +│$/);
+	expect(row(drawn, 2)).toMatch(/^│ ▸ Experts on CPU ◂ {2}30 \/ 80 ▸ ▪{50}·{30} +│$/);
+	expect(show()).not.toContain('Experts');
+});
+
+test('experts that are moved: which leave the GPU or come to it, and how many it were', () => {
+	const moved = (cpuExpertLayers: number) => row(withExperts({cpuExpertLayers: 30}, pending({gpuLayers: 81, cpuExpertLayers})), 2);
+	expect(moved(32)).toMatch(/◂ {2}32 \/ 80 ▸ ▪{48}▫{2}·{30} +was 30 │$/);
+	expect(moved(20)).toMatch(/◂ {2}20 \/ 80 ▸ ▪{60}·{20} +was 30 │$/);
+	expect(
+		row(withExperts({cpuExpertLayers: 30}, {...pending({gpuLayers: 81, cpuExpertLayers: 32}), width: 60, isCompact: true}), 1),
+	).toMatch(/Experts on CPU ◂ 32 \/ 80▸ ▪+▫·+ +was 30$/);
+});
+
+test('what stands there instead leaves the last line where it is', () => {
+	for (const mode of ['settings', 'advice', 'breakdown', 'budget'] as const) {
+		expect(row(withExperts({}, {mode}), 5)).toMatch(/nothing to do │$|VRAM budget/);
+	}
+});
+
+test('experts of layers that are on the CPU are there with them', () => {
+	const drawn = withExperts({gpuLayers: 11, cpuExpertLayers: 3});
+	expect(row(drawn, 2)).toMatch(/◂ {3}3 \/ 80 ▸ ▪{10}·{70} +│$/);
 });
 
 test('at 80 columns every value of every setting can be seen, chosen or not', () => {
