@@ -6,7 +6,7 @@ import type {Outcome} from './engine/engine-state.js';
 import {createEngineStore, type EngineStore} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {Size} from './lib/size.js';
-import {forgetsWarning, trainingWarning} from './load-warnings.js';
+import {expertsRemark, forgetsWarning, restRemark, trainingWarning} from './load-warnings.js';
 import type {ModelEntry} from './models/types.js';
 import {createMonitorStore, type MonitorStore, type Probes} from './monitor/monitor-store.js';
 import {createAdviser} from './planner/adviser.js';
@@ -169,17 +169,11 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		for (const text of texts) if (text !== undefined) chat.note(text, 'warning');
 	};
 
-	const warnAboutExperts = ({expertLayers}: ModelFacts) => {
-		const {backend, hooksOff} = engine.get().device ?? {};
-		if (expertLayers === 0 || backend === 'cpu' || hooksOff === undefined) return;
-		chat.note(`Experts cannot be kept on the CPU by number, because the native hooks are off: ${hooksOff}.`);
-	};
-
 	const load: Services['load'] = async (model, {keepConversation = true, settings: given} = {}) => {
 		const {model: before, applied: beforeSettings, hasAutoThreads} = engine.get();
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
-		const limits: string[] = [];
+		const remarks: Array<string | undefined> = [];
 		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
 			rate.reset(); // here, because the answer before has come to its end now
 			const device = await engine.start();
@@ -187,18 +181,18 @@ export const createServices = (ports: Ports, options: Options): Services => {
 			const asked = {wanted, kept: options.usesKept && !given ? kept : undefined};
 			const {settings, layersLimit, contextLimit, paging, idle} = await loads.settle(model, asked, device, signal);
 			warn(paging, ...idle);
-			limits.push(...[layersLimit, contextLimit].filter(limit => limit !== undefined));
+			remarks.push(layersLimit, contextLimit, expertsRemark(model, device));
 			return settings;
 		};
 
 		const outcome = await engine.load(model, given ?? options.wanted, chat.conversation(), chooseSettings);
-		const {applied, failedWith} = engine.get();
+		const {model: now, applied, failedWith, draftingOff} = engine.get();
+		if (now && now !== model) return; // another was asked for instead
 		if (outcome.ok) {
-			for (const limit of limits) chat.note(limit);
+			if (outcome.leavesRest) remarks.push(restRemark);
+			if (draftingOff) remarks.push(`Nothing is drafted: ${draftingOff}.`);
+			for (const remark of remarks) if (remark !== undefined) chat.note(remark);
 			if (applied) warn(trainingWarning(model, applied));
-			warnAboutExperts(model);
-			const {draftingOff} = engine.get();
-			if (draftingOff) chat.note(`Nothing is drafted: ${draftingOff}.`);
 			await afterLoad();
 			return;
 		}

@@ -202,6 +202,35 @@ describe('loading', () => {
 		await screen.waitForText('No model is loaded: the question waits.');
 	});
 
+	test('Esc stops evaluating the conversation again: the model stays, and the next question evaluates the rest', async () => {
+		await using screen = await talk();
+		screen.hold('replay');
+		await screen.submit('/model /models/other.gguf');
+		await screen.waitForText('Keep the conversation?');
+		await screen.type('y');
+		await screen.waitForText('● evaluating again 50 %');
+		await screen.submit('and now?');
+		await screen.press('esc');
+		await screen.waitForText('Stopped: the model is loaded; the next question evaluates the rest.');
+		await screen.waitForText(/vramble +other .* ready/);
+		await screen.waitForText('1 question waits: Enter asks, Esc takes back');
+		expect(screen.services.engine.get()).toMatchObject({applied: baseSettings, contextUsed: 5});
+		await screen.press('enter');
+		await screen.waitForText('You said: and now?');
+	});
+
+	test('while a load is being stopped, nobody says that no model is loaded', async () => {
+		await using screen = start();
+		const release = screen.hold('dryRun');
+		void screen.services.open(bigModel.path);
+		await screen.press('tab');
+		await screen.waitForText('loading fitting layers');
+		screen.services.engine.cancel();
+		await screen.waitForText('● stopping …');
+		expect(screen.screen()).toContain('The settings can be moved when the model is loaded.');
+		release();
+	});
+
 	test('a file that is no model: the reason is told, and the model before stays', async () => {
 		await using screen = await open();
 		await screen.submit('/model /models/broken.gguf');

@@ -189,6 +189,19 @@ test('another model is refused while one is loaded: the tuner is about the one t
 	expect(notes().at(-1)).toMatch(/^What would help:\n- GPU layers 60 → \d+: /);
 });
 
+test('a model that is asked for while another loads stays', async () => {
+	const fake = createFakeEngine();
+	const {services, engine, notes} = await open({fake});
+	const release = fake.hold('loadModel');
+	const loading = services.load({...bigModel, path: '/models/second.gguf', name: 'second'});
+	await expect.poll(() => engine.get().phase).toMatchObject({name: 'loading', step: 'weights'});
+	const third = services.load({...bigModel, path: '/models/third.gguf', name: 'third'});
+	release();
+	await Promise.all([loading, third]);
+	expect(engine.get()).toMatchObject({phase: {name: 'ready'}, model: {name: 'third'}});
+	expect(notes().filter(text => text.startsWith('Stopped'))).toEqual([]);
+});
+
 describe('advice by itself', () => {
 	test('when the last load failed for want of memory, and about what was to be loaded', async () => {
 		const fake = createFakeEngine({refuse: verb => (verb === 'loadModel' ? 'out-of-memory' : undefined)});

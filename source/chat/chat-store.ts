@@ -89,9 +89,10 @@ export const createChatStore = ({engine, rate, sampling, system, maxTokens, onAn
 			tell({type: 'asked', text});
 			void answerNext();
 		},
-		/** Stops what the engine does; questions that wait behind an answer then wait for `goOn`, or for the next question. */
+		/** Stops what the engine does; questions that wait behind an answer, or for the conversation to be evaluated again, then wait for `goOn`, or for the next question. */
 		stop() {
-			if (answering) tell({type: 'held'});
+			const {phase} = engine.get();
+			if (answering || ('step' in phase && phase.step === 'evaluating')) tell({type: 'held'});
 			engine.cancel();
 		},
 		goOn() {

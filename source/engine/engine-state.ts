@@ -38,7 +38,9 @@ export type EngineState = {
 export const tunedFrom = ({applied, failedWith}: Pick<EngineState, 'applied' | 'failedWith'>): Settings | undefined =>
 	applied ?? failedWith;
 
-/** `forgets`: the conversation no longer fits into the context. */
-export type Outcome = {readonly ok: true; readonly forgets?: boolean} | {readonly ok: false; readonly failure: Failure};
+/** `forgets`: the conversation no longer fits into the context. `leavesRest`: told to stop, it has left the rest of the conversation to be evaluated with the next question. */
+export type Outcome =
+	| {readonly ok: true; readonly forgets?: boolean; readonly leavesRest?: boolean}
+	| {readonly ok: false; readonly failure: Failure};
 
 export type Conversation = {readonly system: string | undefined; readonly messages: readonly Message[]};

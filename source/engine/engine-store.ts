@@ -122,7 +122,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				const applied = await makeContext({...settled, gpuLayers: layers}, report, signal);
 				const contextUsed = conversation.messages.length > 0 ? await replay(report, signal) : 0;
 				change({phase: {name: 'ready'}, applied, hasAutoThreads: settled.threads === 'auto', contextUsed});
-				return {ok: true};
+				return {ok: true, ...(signal.aborted && {leavesRest: true})};
 			} catch (error) {
 				await engine.freeModel().catch(() => {});
 				const failure = toFailure(error);

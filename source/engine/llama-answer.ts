@@ -1,5 +1,5 @@
 import type {ChatHistoryItem, LlamaChatSession, LlamaContextSequence, LlamaModel, Token} from 'node-llama-cpp';
-import {EngineError} from './engine-errors.js';
+import {EngineError, isAborted} from './engine-errors.js';
 import type {Drafter} from './llama-drafter.js';
 import type {RunAhead} from './llama-run-ahead.js';
 import type {Threads} from './llama-threads.js';
@@ -45,11 +45,15 @@ const evaluateMissing = async (target: LlamaContextSequence, tokens: Token[], ca
 const tokensOf = ({chat, model}: Talk, chatHistory: ChatHistoryItem[]): Token[] =>
 	chat.chatWrapper.generateContextState({chatHistory}).contextText.tokenize(model.tokenizer);
 
-/** Evaluates what was said before; gives the number of tokens that had to be. */
+/** Evaluates what was said before; gives the number of tokens that had to be, or, stopped, of those that the context has now. */
 export const replay = async (talk: Talk, call: Call<AnswerEvent>): Promise<number> => {
 	const chatHistory = talk.chat.getChatHistory();
 	talk.threads.beginPrompt();
-	return chatHistory.length === 0 ? 0 : evaluateMissing(talk.sequence, tokensOf(talk, chatHistory), call);
+	if (chatHistory.length === 0) return 0;
+	return evaluateMissing(talk.sequence, tokensOf(talk, chatHistory), call).catch(error => {
+		if (isAborted(error)) return talk.sequence.nextTokenIndex;
+		throw error;
+	});
 };
 
 export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question, call: Call<AnswerEvent>): Promise<Answer> => {

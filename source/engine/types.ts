@@ -250,7 +250,7 @@ export type Engine = {
 	saveState(request: {readonly file: string}): Promise<{readonly tokens: number; readonly sizeBytes: number}>;
 	/** Reads it back into a context, whose layers and size may differ. */
 	restoreState(request: {readonly file: string}): Promise<{readonly tokens: number}>;
-	/** Evaluates the conversation again where its state could not be restored. */
+	/** Evaluates the conversation again where its state could not be restored. Stopped, it resolves with what is evaluated; the next answer evaluates the rest. */
 	replay(request: Record<string, never>, call?: Call<AnswerEvent>): Promise<{readonly tokens: number}>;
 	/** Replaces the conversation. */
 	setConversation(request: {readonly system: string | undefined; readonly messages: readonly Message[]}): Promise<void>;

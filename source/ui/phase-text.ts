@@ -34,9 +34,9 @@ export const phaseText = (phase: Phase, approximately: string, silentFor = 0): P
 		case 'reloading': {
 			const left = phase.remainingMs !== undefined && phase.remainingMs > 1000 ? ` ${approximately} ${duration(phase.remainingMs)}` : '';
 			const done = phase.progress === undefined ? '' : percent(phase.progress);
-			const how = phase.progress !== undefined && phase.step === 'weights' ? done : `${stepTexts[phase.step]} ${done}`.trim();
 			const waited = left === '' && silentFor >= silentMs ? ` for ${duration(silentFor)}` : '';
-			return {text: `${phase.name} ${how}${left}${waited}`, tone: 'busy'};
+			const words = [phase.step === 'evaluating' ? '' : phase.name, phase.step === 'weights' ? '' : stepTexts[phase.step], done];
+			return {text: `${words.filter(Boolean).join(' ')}${left}${waited}`, tone: 'busy'};
 		}
 
 		case 'failed':

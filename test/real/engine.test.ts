@@ -291,6 +291,21 @@ describe('a rebuilt context', () => {
 		expect((await ask(questions[1])).prompt.tokens).toBeLessThan(30);
 	});
 
+	test('and where that is stopped, the next answer evaluates the rest', async () => {
+		await load();
+		await ask(questions[0]);
+		await engine.freeContext();
+		await engine.createContext({settings: {...wanted, batchSize: 16}});
+		const stopping = new AbortController();
+		const onEvent = (event: AnswerEvent) => {
+			if (event.type === 'processing' && event.done === 32) stopping.abort();
+		};
+		expect(await engine.replay({}, {signal: stopping.signal, onEvent})).toEqual({tokens: 32});
+		const whole = await ask(questions[1]);
+		expect(whole.prompt.tokens).toBeGreaterThan(40);
+		expect(whole.contextUsed).toBeGreaterThan(60);
+	});
+
 	test('refuses a state of other cache types, and starts anew', async () => {
 		await load();
 		await ask(questions[0]);

@@ -145,10 +145,12 @@ export const createFakeEngine = ({
 			return {tokens: saved};
 		},
 		async replay(_request, call: Call<AnswerEvent> = {}) {
-			await pass('replay', call.signal);
 			if (replayed > 0) call.onEvent?.({type: 'processing', done: replayed / 2, total: replayed});
-			evaluated = replayed;
-			return {tokens: replayed};
+			evaluated = await pass('replay', call.signal).then(
+				() => replayed,
+				() => replayed / 2,
+			);
+			return {tokens: evaluated};
 		},
 		async setConversation({system: instruction, messages}) {
 			calls.push('setConversation');

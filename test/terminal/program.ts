@@ -82,7 +82,7 @@ export const openProgram = (home: Home, args: readonly string[] = [], {env, ...o
 
 /** The word for the state at the end of the title line; undefined: there is no title line. */
 export const stateOf = (screen: string): string | undefined =>
-	/^ vramble .*[●*] (no model|loading|reloading|processing|writing|ready|failed)\b/.exec(screen)?.[1];
+	/^ vramble .*[●*] (no model|loading|reloading|evaluating again|processing|writing|ready|failed)\b/.exec(screen)?.[1];
 
 /** Does not wait where a model has failed. */
 export const waitForState = async (program: TerminalHandle, state: string): Promise<string> => {

@@ -18,7 +18,7 @@ const rowPatterns = (columns: number, rows: number, {isTunerFocused = false}: Wi
 	const {isCompact, machine, tuner, chat} = layout;
 	const rule = new RegExp(`^─{${columns}}$`);
 	return [
-		/^ vramble .*● (?:no model|loading|reloading|processing|writing|ready|failed)/,
+		/^ vramble .*● (?:no model|loading|reloading|evaluating again|processing|writing|ready|failed)/,
 		...(isCompact ? [/^ VRAM /, /^ (?:tok\/s|load) /] : frameRows('Machine', machine)),
 		...(isCompact ? Array.from({length: tuner.height}, () => /^$|^ +[^─╭╮╰╯│]+$/) : frameRows('Tuner', tuner)),
 		...Array.from({length: chat.height}, () => chatRow),

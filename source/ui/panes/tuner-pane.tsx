@@ -176,7 +176,10 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 	const hasFailed = useStore(engine, ({failedWith}) => failedWith !== undefined);
 	const hooksOff = useStore(engine, ({device}) => device?.hooksOff);
 	const hasAutoThreads = useStore(engine, state => state.hasAutoThreads);
-	const isBusy = useStore(engine, state => state.phase.name === 'loading' || state.phase.name === 'reloading');
+	const isBusy = useStore(
+		engine,
+		({phase: {name}, applied: now}) => name === 'loading' || name === 'reloading' || (name === 'stopping' && now === undefined),
+	);
 	const isStopping = useStore(engine, ({phase}) => phase.name === 'stopping' && phase.isReload);
 	const state = useStore(plan, snapshot => snapshot);
 	const forgottenTokens = useStore(engine, ({contextUsed}) =>
