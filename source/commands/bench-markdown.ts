@@ -1,6 +1,6 @@
 import type {BenchOptions} from './bench-options.js';
 import {type BenchRow, tokensPerSecond} from './bench-rows.js';
-import {type BenchSetting, benchSettings, testName} from './bench-settings.js';
+import {type BenchSetting, benchSettings, settledValue, testName} from './bench-settings.js';
 import {type BenchPrinter, type BenchSubject, backendNames, modelName, weightBytes} from './bench-subject.js';
 
 const mib = 1024 ** 2;
@@ -39,11 +39,11 @@ const columnsFor = (
 ): readonly Column[] => {
 	const isShown = ({flag}: BenchSetting) => shown.has(flag) || (device.backend === 'cpu' ? flag === 'threads' : flag === 'gpu-layers');
 	const [name, size, parameters] = [modelName(model), sizeText(weightBytes(model)), parametersText(model.weights.parameters)];
-	const settings = benchSettings.filter(isShown).map(({title, width, value}) => ({
-		title,
-		width,
-		least: Math.min(6, Math.abs(width)),
-		value: ({got, settings}: BenchRow) => String(value(got ?? settings)),
+	const settings = benchSettings.filter(isShown).map(setting => ({
+		title: setting.title,
+		width: setting.width,
+		least: Math.min(6, Math.abs(setting.width)),
+		value: ({got, settings}: BenchRow) => String(settledValue(setting, got ?? settings) ?? ''),
 	}));
 	return [
 		{title: 'model', width: -30, least: Math.min(30, name.length), value: () => name},

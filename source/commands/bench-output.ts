@@ -3,7 +3,7 @@ import type {WantedSettings} from '../engine/types.js';
 import {markdown} from './bench-markdown.js';
 import type {BenchOptions} from './bench-options.js';
 import {type BenchRow, nanoseconds, tokensPerSecond} from './bench-rows.js';
-import {benchSettings} from './bench-settings.js';
+import {benchSettings, settledValue} from './bench-settings.js';
 import {type BenchPrinter, type BenchSubject, backendNames, modelName, weightBytes} from './bench-subject.js';
 
 /** As llama-bench writes it; nothing given is 0. */
@@ -17,10 +17,7 @@ const tensorSplit = ({tensorSplit = '0'}: WantedSettings): string =>
 const fieldsOf = ({model, device, cpu}: BenchSubject, row: BenchRow) => {
 	const [time, speed] = [nanoseconds(row), tokensPerSecond(row)];
 	const settings = row.got ?? row.settings;
-	const shown = benchSettings.map(({field, value}) => {
-		const said = value(settings);
-		return [field, said === 'auto' ? null : said] as const;
-	});
+	const shown = benchSettings.map(setting => [setting.field, settledValue(setting, settings)] as const);
 	return {
 		cpu_info: cpu,
 		gpu_info: device.names.join(', '),

@@ -37,6 +37,12 @@ export const benchSettings = [
 	{flag: 'ctx-size', field: 'n_ctx', title: 'n_ctx', width: 7, value: ({contextSize}) => contextSize},
 ] as const satisfies readonly BenchSetting[];
 
+/** `null`: it was left open, and a refusal came before anybody settled it. */
+export const settledValue = ({value}: BenchSetting, settings: WantedSettings): number | string | null => {
+	const said = value(settings);
+	return said === 'auto' ? null : said;
+};
+
 /** Flags of what is searched. */
 export const tunableFlags = {
 	threads: 'threads',

@@ -3,6 +3,7 @@ import {describeError, type EngineError, isAborted, toEngineError} from '../engi
 import type {ProcessEngine} from '../engine/process-engine.js';
 import type {Device, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
 import type {MeasurementStore} from '../planner/measurement-store.js';
+import {wantedContext} from '../planner/settings.js';
 import type {Planner} from './answer-once.js';
 import {layerCharts} from './bench-chart.js';
 import type {BenchOptions} from './bench-options.js';
@@ -49,8 +50,10 @@ const benchAll = async (options: BenchOptions, model: ModelFacts, device: Device
 	for (const wanted of combinations) {
 		const settings = await settleFor(wanted, model, device, settle).catch(error => {
 			if (signal.aborted || isAborted(error)) throw error;
-			refused.set(wanted, toEngineError(error));
-			return wanted;
+			const {contextSize} = wanted;
+			const unsettled = {...wanted, contextSize: contextSize === 'auto' ? contextSize : wantedContext(contextSize, model.trainedContext)};
+			refused.set(unsettled, toEngineError(error));
+			return unsettled;
 		});
 		settled.push(settings);
 	}

@@ -166,6 +166,24 @@ test('what does not keep a budget is a row, and is not tried', async () => {
 	expect(calls.filter(verb => verb === 'loadModel')).toHaveLength(1);
 });
 
+describe('the context of what is refused before it is loaded', () => {
+	const contexts = (stdout: string) => JSON.parse(stdout).map(({n_ctx}: {readonly n_ctx: unknown}) => n_ctx);
+
+	test.each<[string, readonly string[], readonly unknown[]]>([
+		['is the one that is tried first', [], [8192, 8192]],
+		['is the given one', ['-c', '1024'], [1024, 1024]],
+		['is nothing where it is to be found', ['-c', 'auto'], [null, 8192]],
+	])('%s', async (_what, flags, expected) => {
+		const argv = ['-ngl', '50,8', '-p', '0', '-r', '1', ...flags];
+		expect(contexts((await run([...argv, '-o', 'json'])).stdout)).toEqual(expected);
+		const [header = '', ...rows] = (await run([...argv, '-o', 'csv'])).stdout.trim().split('\n');
+		const at = header.split(',').indexOf('n_ctx');
+		expect(rows.map(row => row.split('","')[at])).toEqual(expected.map(size => String(size ?? '')));
+		const shown = cells((await run(argv)).stdout).map(row => row[1]);
+		if (flags.length > 0) expect(shown).toEqual(expected.map(size => String(size ?? '')));
+	});
+});
+
 test.each(['loadModel', 'createContext', 'measure'] as const)('nothing works (%s): 1', async verb => {
 	const {code, stdout} = await run(['-p', '0'], {refuse: refused => (refused === verb ? 'failed' : undefined)});
 	expect(code).toBe(1);
