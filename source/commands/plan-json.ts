@@ -1,5 +1,6 @@
 import type {BindingLimit} from '../planner/fit.js';
 import {type Refusal, refusalOf} from '../planner/refusal.js';
+import {usedBatchSize} from '../planner/settings.js';
 import type {Advice, Breakdown, Memory, Plan} from '../planner/types.js';
 import {type Report, recommendedOf} from './plan-report.js';
 
@@ -47,7 +48,7 @@ const planToJson = (
 	contextSize: settings.contextSize,
 	cacheTypeK: settings.cacheTypeK,
 	cacheTypeV: settings.cacheTypeV,
-	batchSize: settings.batchSize,
+	batchSize: usedBatchSize(settings),
 	vramBytes: Math.round(vramBytes),
 	ramBytes: Math.round(ramBytes),
 	breakdown: {vram: wholeBytes(breakdown.vram), ram: wholeBytes(breakdown.ram)},

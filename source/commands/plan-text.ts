@@ -3,6 +3,7 @@ import {count, fileSize, memory} from '../lib/format.js';
 import {fewestPromptTokens} from '../planner/calibration.js';
 import {adviceText, bindingText, slowerGpuText} from '../planner/plan-words.js';
 import {refusalOf} from '../planner/refusal.js';
+import {usedBatchSize} from '../planner/settings.js';
 import {usualFillTokens} from '../planner/speed.js';
 import type {Plan} from '../planner/types.js';
 import {untakenIn} from '../planner/untaken.js';
@@ -33,12 +34,12 @@ const modelLine = ({model}: Report): string =>
 	[model.name, model.architecture, model.quantization, `${model.layers} layers`, fileSize(model.sizeBytes)].filter(Boolean).join(' · ');
 
 const settingsLine = ({chosen: {settings}}: Report): string => {
-	const {contextSize, cacheTypeK, cacheTypeV, batchSize, flashAttention, threads, kvOffload, overrideTensor} = settings;
+	const {contextSize, cacheTypeK, cacheTypeV, flashAttention, threads, kvOffload, overrideTensor} = settings;
 	const cache = cacheTypeK === cacheTypeV ? cacheTypeK : `${cacheTypeK} and ${cacheTypeV}`;
 	return [
 		`context ${count(contextSize)}`,
 		`KV cache ${cache}${kvOffload === false ? ' in RAM' : ''}`,
-		`batch ${batchSize}`,
+		`batch ${usedBatchSize(settings)}`,
 		`flash attention ${flashAttention}`,
 		threads === 1 ? '1 thread' : `${threads} threads`,
 		...(overrideTensor === undefined ? [] : [overrideTensor]),

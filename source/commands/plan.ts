@@ -15,6 +15,7 @@ import {machineOf} from '../planner/machine.js';
 import type {Measurements} from '../planner/measurement-store.js';
 import {planOf} from '../planner/memory.js';
 import {mostCpuExperts} from '../planner/placement.js';
+import {checkPossible} from '../planner/possible.js';
 import {refusalOf} from '../planner/refusal.js';
 import {canPlaceExperts, concrete, isSameSettings} from '../planner/settings.js';
 import type {AskDryRun, Plan, Speeds} from '../planner/types.js';
@@ -233,6 +234,7 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 	const {facts} = model;
 	const {wanted} = options;
 	try {
+		checkPossible(wanted);
 		status.show('Starting llama.cpp …');
 		const device = await engine.start({gpu: options.gpu});
 		let questions = 0;

@@ -213,9 +213,14 @@ export const warningsOf = (settings: Settings, limits: Pick<Limits, 'trainedCont
 /** Tokens of context that a model gets where nobody said how many. */
 const defaultContextSize = 8192;
 
-/** What is wanted first; a smaller or larger one is the answer of a fit. */
-export const wantedContext = (wanted: WantedSettings['contextSize'], trained: number | undefined): number =>
-	typeof wanted === 'number' ? wanted : Math.min(defaultContextSize, trained ?? defaultContextSize);
+/** llama.cpp pads to multiples of it: 1 makes 256, 1,000 make 1,024. */
+const contextStep = 256;
+
+/** What is wanted first, as llama.cpp makes it; a smaller or larger one is the answer of a fit. */
+export const wantedContext = (wanted: WantedSettings['contextSize'], trained: number | undefined): number => {
+	const tokens = typeof wanted === 'number' ? wanted : Math.min(defaultContextSize, trained ?? defaultContextSize);
+	return Math.ceil(tokens / contextStep) * contextStep;
+};
 
 /** What to plan with where nothing was settled. */
 export const concrete = (wanted: WantedSettings, {layers, trainedContext, weights}: ModelFacts): Settings => ({

@@ -317,16 +317,27 @@ describe('as text', () => {
 		expect((await run(['--mlock'], {mlockLimitBytes: 20 * gib})).stdout).toContain('  refused (mlock)\n');
 	});
 
-	test('a quantized V cache without flash attention is refused', async () => {
-		const argv = ['-ctv', 'q8_0', '-fa', 'off'];
-		const {stdout} = await run(argv);
-		expect(stdout).toContain('  refused (V cache)\n');
-		expect(stdout).not.toMatch(/▸|\n.* fits\n/);
-		expect(stdout).toContain('A quantized V cache needs flash attention: without it llama.cpp refuses to load.\n');
-		expect(stdout).toContain('- flash attention off → auto: then it fits');
-		const {first} = await json(argv);
-		expect(first.plans.every(({verdict}: JsonPlan) => verdict === 'does not fit')).toBe(true);
-		expect(recommended(first)).toEqual([]);
+	test.each([[], ['--json'], ['--print-command'], ['-ngl', '3']])(
+		'of what llama.cpp refuses anywhere only that is said, and why: %j',
+		async (...more) => {
+			const fake = createFakeEngine();
+			const {code, stdout, stderr} = await run(['-ctv', 'q8_0', '-fa', 'off', ...more], {fake});
+			expect([code, stdout, fake.calls]).toEqual([1, '', []]);
+			expect(stderr).toBe(
+				'vramble: A quantized V cache needs flash attention. llama.cpp refuses q8_0 without it. Use --flash-attn auto or on, or an f16 V cache.\n',
+			);
+		},
+	);
+
+	test.each([
+		['1', 256],
+		['300', 512],
+		['1000', 1024],
+	])('a context of %s tokens is one of %i, as llama.cpp makes it', async (given, contextSize) => {
+		const {stdout} = await run(['-c', given, '-ngl', '3']);
+		expect(stdout).toContain(`context ${contextSize.toLocaleString('en-US')} · KV cache f16 · batch ${Math.min(512, contextSize)} ·`);
+		const {first} = await json(['-c', given, '-ngl', '3']);
+		expect(first.plans).toMatchObject([{contextSize, batchSize: Math.min(512, contextSize)}]);
 	});
 
 	test('experts on the CPU of a model that has none', async () => {

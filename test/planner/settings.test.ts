@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 import {cacheTypeNames, type Device, type Settings, type WantedSettings} from '../../source/engine/types.js';
 import {
+	concrete,
 	contextSizes,
 	dryRunKey,
 	followThreads,
@@ -14,6 +15,7 @@ import {
 	type SettingName,
 	settingNames,
 	stepBetween,
+	wantedContext,
 	warningsOf,
 } from '../../source/planner/settings.js';
 import {baseSettings, cpuDevice, gpuDevice, wantedAuto} from '../support/fake-engine.js';
@@ -209,4 +211,17 @@ test.each<[WantedSettings['gpuLayers'], Device, boolean]>([
 	expect(idleLayers({gpuLayers}, device)).toEqual(
 		isIdle ? [expect.stringMatching(/no GPU.*--gpu-layers changes nothing.*vramble doctor/)] : [],
 	);
+});
+
+test.each<[WantedSettings['contextSize'], number | undefined, number]>([
+	[1, 2048, 256],
+	[256, 2048, 256],
+	[300, 2048, 512],
+	[16_384, 2048, 16_384],
+	['usual', undefined, 8192],
+	['usual', 2048, 2048],
+	['auto', 2000, 2048],
+])('%s tokens of context for a model trained with %s: llama.cpp makes %i', (wanted, trained, tokens) => {
+	expect(wantedContext(wanted, trained)).toBe(tokens);
+	expect(concrete({...wantedAuto, contextSize: wanted}, {...bigModel, trainedContext: trained}).contextSize).toBe(tokens);
 });
