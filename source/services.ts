@@ -14,7 +14,7 @@ import {createAnswerLearner} from './planner/answer-learner.js';
 import type {CalibrationFile, MachineParts} from './planner/calibration-store.js';
 import {noMemory} from './planner/distress.js';
 import {createLoadPlanner} from './planner/load-planner.js';
-import type {Budgets} from './planner/machine.js';
+import {type Budgets, idleBudgets} from './planner/machine.js';
 import {createMeasuredHere} from './planner/measured-here.js';
 import {heldOf} from './planner/memory.js';
 import {createPlanStore, type PlanStore} from './planner/plan-store.js';
@@ -77,7 +77,7 @@ export type Services = {
 	readonly open: (path: string) => Promise<void>;
 	/** Applies what is pending in the tuner, or loads the model with it that could not be loaded; on failure the settings before are back, and the chat says why. */
 	readonly apply: () => Promise<void>;
-	/** Sets the budget of VRAM, or of RAM where there is no GPU; the chat says what is beyond it already. */
+	/** Sets the budget of VRAM, or of RAM where there is no GPU; the chat says what is beyond it already, or that there is not as much. */
 	readonly setBudget: (size: Size | undefined) => Promise<void>;
 	/** Puts the last answer into the clipboard; the chat says so. */
 	readonly copyAnswer: () => void;
@@ -271,6 +271,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		apply,
 		async setBudget(size) {
 			plan.setBudget(size);
+			warn(...(await loads.readMachine().then(idleBudgets, () => [])));
 			const {model, applied} = engine.get();
 			if (model && applied) warn(...(await loads.breaches(model, applied).catch(() => [])));
 		},

@@ -112,6 +112,15 @@ describe('a budget', () => {
 		expect(fake.calls).toContain(`capVram ${11.5 * gib}`);
 	});
 
+	test('of more than the device has is said to change nothing, given or set', async () => {
+		const said = 'The VRAM budget of 5000.0 GiB changes nothing: there are 24.0 GiB here.';
+		const fake = createFakeEngine({memory: tellingDevice()});
+		const {services, notes} = await open({fake, wanted, budgets: {vram: {bytes: 5000 * gib}, ram: undefined}});
+		expect(notes().filter(text => text === said)).toHaveLength(1);
+		await services.setBudget({bytes: 5000 * gib});
+		expect(notes().filter(text => text === said)).toHaveLength(2);
+	});
+
 	test('settings that would not keep it are refused', async () => {
 		const {services, plan, notes, engine} = await open({fake: createFakeEngine({memory: tellingDevice()}), wanted, budgets});
 		plan.move('gpuLayers', 'most');

@@ -8,7 +8,7 @@ import {createDryRun, vet} from './careful.js';
 import {createDriverKeeper} from './driver-keeper.js';
 import {keptOr} from './kept.js';
 import {isFine} from './layer-search.js';
-import {type Budgets, machineOf} from './machine.js';
+import {type Budgets, idleBudgets, machineOf} from './machine.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {checkPossible} from './possible.js';
@@ -104,7 +104,7 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 				askCarefully: tried => askCarefully(model.path, tried),
 				signal,
 			});
-			return {...settled, idle: [...settled.idle, ...idleLayers(wanted, device)]};
+			return {...settled, idle: [...settled.idle, ...idleLayers(wanted, device), ...idleBudgets(machine)]};
 		},
 		/** Whether there is room in the VRAM as it is now; what we hold of it counts as free. */
 		async fits(model: ModelFacts, settings: Settings): Promise<boolean> {

@@ -1,3 +1,4 @@
+import {memory} from '../lib/format.js';
 import {bytesOf, type Size} from '../lib/size.js';
 import {ramShares} from '../monitor/ram-shares.js';
 import type {Readings} from '../monitor/types.js';
@@ -11,6 +12,14 @@ const toMemory = (totalBytes: number, otherBytes: number, budget: Size | undefin
 	otherBytes: Math.max(0, otherBytes),
 	budgetBytes: budget && bytesOf(budget, totalBytes),
 });
+
+/** Budgets that are more than there is, in words: they keep nothing back. */
+export const idleBudgets = ({vram, ram}: Machine): readonly string[] =>
+	Object.entries({VRAM: vram, RAM: ram}).flatMap(([name, side]) =>
+		side?.budgetBytes !== undefined && side.budgetBytes > side.totalBytes
+			? [`The ${name} budget of ${memory(side.budgetBytes)} changes nothing: there are ${memory(side.totalBytes)} here.`]
+			: [],
+	);
 
 /** They compute on all cores; Mesa's lavapipe calls itself llvmpipe. */
 export const isSoftwareDevice = (name: string): boolean => /llvmpipe|swiftshader/i.test(name);

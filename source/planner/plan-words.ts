@@ -52,7 +52,8 @@ const noSpeedTexts = ({tokensPerSecond, verdict, settings}: Plan): readonly stri
 
 /** What a plan comes to, in the words of the tuner's last line. `approximately` stands before what was not asked of the engine. */
 export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string): PlanText => {
-	const isRam = plan.ramVerdict === plan.verdict && plan.vramVerdict !== plan.verdict;
+	const isRamNearer = ram?.budgetBytes !== undefined && (plan.ramLeftBytes ?? 0) < (plan.vramLeftBytes ?? 0);
+	const isRam = plan.ramVerdict === plan.verdict && (plan.vramVerdict !== plan.verdict || isRamNearer);
 	const left =
 		isRam || plan.vramLeftBytes === undefined
 			? leftOf(plan.ramLeftBytes, nameOf('RAM', ram))

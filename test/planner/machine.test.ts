@@ -1,7 +1,8 @@
 import {expect, test} from 'vitest';
 import type {EngineMemory} from '../../source/engine/types.js';
 import {vramOf} from '../../source/monitor/vram.js';
-import {machineOf} from '../../source/planner/machine.js';
+import {idleBudgets, machineOf} from '../../source/planner/machine.js';
+import {gib} from '../support/fake-engine.js';
 
 const none = {vram: undefined, ram: undefined};
 
@@ -28,4 +29,16 @@ test.each([
 ])('a part of the RAM is taken for ours once, whether or not %s', (_what, resident, others) => {
 	const on = machine({vram: {totalBytes: 24, usedBytes: 15, isUnified: true}, ownVramBytes: 13, ownRamBytes: 4}, resident);
 	expect([on.vram?.otherBytes, on.ram?.otherBytes, on.isUnified]).toEqual([2, others, true]);
+});
+
+test('a budget of more than there is is said to change nothing', () => {
+	const side = (totalBytes: number, budgetBytes?: number) => ({totalBytes, otherBytes: 0, budgetBytes});
+	const said = (vramBudget?: number, ramBudget?: number) => idleBudgets({vram: side(2 * gib, vramBudget), ram: side(16 * gib, ramBudget)});
+	expect(said()).toEqual([]);
+	expect(said(2 * gib, 16 * gib)).toEqual([]);
+	expect(said(5000 * gib, 17 * gib)).toEqual([
+		'The VRAM budget of 5000.0 GiB changes nothing: there are 2.0 GiB here.',
+		'The RAM budget of 17.0 GiB changes nothing: there are 16.0 GiB here.',
+	]);
+	expect(idleBudgets({vram: undefined, ram: undefined})).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import {describe, expect, test} from 'vitest';
 import {planOf} from '../../source/planner/memory.js';
-import {adviceTexts, bindingText, contextBindingText, remarkTexts} from '../../source/planner/plan-words.js';
+import {adviceTexts, bindingText, contextBindingText, planText, remarkTexts} from '../../source/planner/plan-words.js';
 import type {Advice, Machine} from '../../source/planner/types.js';
 import {baseSettings, gib} from '../support/fake-engine.js';
 import {bigModel} from '../support/fake-services.js';
@@ -149,4 +149,18 @@ test.each<[string, Partial<Advice>, readonly string[]]>([
 	],
 ])('advice on a line with room for %s', (_what, part, texts) => {
 	expect([...new Set(adviceTexts({...effects, text: 'KV q8_0', ...part}, '≈'))]).toEqual(texts);
+});
+
+test.each([
+	['no budget', {}, ', 2.0 GiB of VRAM left'],
+	['a budget of RAM that leaves less', {ram: 4 * gib}, ', 1.0 GiB of 4.0 GiB RAM budget left'],
+	['a budget of RAM that leaves more', {ram: 8 * gib}, ', 2.0 GiB of VRAM left'],
+	['both, that of RAM leaves less', {vram: 10 * gib, ram: 4 * gib}, ', 1.0 GiB of 4.0 GiB RAM budget left'],
+])('what is left is that of the side that binds first: %s', (_what, budgets: {vram?: number; ram?: number}, rest) => {
+	const plan = {...planAt(8), vramLeftBytes: 2 * gib, ramLeftBytes: (budgets.ram ?? 4 * gib) - 3 * gib};
+	const on: Machine = {
+		vram: {totalBytes: 12 * gib, otherBytes: 0, budgetBytes: budgets.vram},
+		ram: {totalBytes: 64 * gib, otherBytes: 0, budgetBytes: budgets.ram},
+	};
+	expect(planText(plan, on, '≈').rests[0]).toBe(rest);
 });
