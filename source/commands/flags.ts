@@ -1,5 +1,6 @@
 import leven from 'leven';
 import {cacheTypeNames} from '../engine/types.js';
+import {helpNames, versionNames} from './help-names.js';
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
@@ -75,8 +76,8 @@ export const flags = [
 	{names: ['yes', 'y'], text: 'open the model with what --tune has found from now on, without asking', of: 'bench'},
 	{names: ['forget'], text: 'no longer open the model with what --tune has found; measures nothing', of: 'bench'},
 	{names: ['mmap', 'mmp'], value: '0|1', text: 'map the weights from the file (1)', of: 'bench'},
-	{names: ['help', 'h'], text: 'this help'},
-	{names: ['version'], text: 'the version'},
+	{names: helpNames, text: 'this help'},
+	{names: versionNames, text: 'the version'},
 ] as const satisfies readonly Flag[];
 
 export type FlagName = (typeof flags)[number]['names'][0];

@@ -2,6 +2,7 @@ import {readdirSync, readFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
+import {flags} from '../../source/commands/flags.js';
 import {cliPath, guidePath, type Home, makeHome, moduleRecorder, testTimeout} from './program.ts';
 import {runProgram} from './run-program.ts';
 
@@ -34,7 +35,11 @@ const packagesLoadedBy = async (args: readonly string[]): Promise<Set<string | u
 	);
 };
 
-describe.each(['--help', '-help', '-h', '--h', '--version', '-version'])('%s', flag => {
+const helpFlags = flags
+	.filter(({names: [name]}) => name === 'help' || name === 'version')
+	.flatMap(({names}) => names.flatMap(name => [`-${name}`, `--${name}`]));
+
+describe.each(helpFlags)('%s', flag => {
 	test('answers on stdout', async () => {
 		const {version} = createRequire(import.meta.url)('../../package.json') as {version: string};
 		const {code, stdout, stderr} = await runProgram(home, [flag]);
