@@ -33,7 +33,7 @@ export type TerminalFacts = {
 };
 
 export type FolderFacts = {
-	/** What vramble keeps there. */
+	/** What is kept there; `cache`: what Node.js has compiled, where it keeps that (`NODE_COMPILE_CACHE`, or among the temporary files). */
 	readonly use: 'data' | 'temporary' | 'cache';
 	readonly path: string;
 	readonly freeBytes: number | undefined;

@@ -1,7 +1,7 @@
 import {describeFailure} from '../engine/engine-errors.js';
 import type {Backend} from '../engine/types.js';
 import {fileSize, memory} from '../lib/format.js';
-import type {BackendFacts, DoctorDevice, DoctorFacts, TerminalFacts} from './doctor-facts.js';
+import type {BackendFacts, DoctorDevice, DoctorFacts, FolderFacts, TerminalFacts} from './doctor-facts.js';
 import type {Problem} from './doctor-problems.js';
 import {wrapped} from './text-table.js';
 
@@ -18,6 +18,13 @@ const sectionsIn =
 		texts
 			.flatMap(text => indented(text.trimStart(), text.startsWith(' ') ? '  ' : '', width - labelWidth))
 			.map((line, index) => ((index === 0 ? label : '').padEnd(labelWidth) + line).trimEnd());
+
+/** The cache is not a folder of vramble's own: env-paths would be a twentieth of what `--help` takes. */
+const folderNames: Readonly<Record<FolderFacts['use'], string>> = {
+	data: 'data',
+	temporary: 'temporary',
+	cache: 'compile cache of Node.js',
+};
 
 const deviceText = ({name, description, totalBytes, freeBytes}: DoctorDevice): string => {
 	const what = name === undefined ? description : `${name}: ${description}`;
@@ -78,7 +85,9 @@ export const doctorText = (facts: DoctorFacts, problems: readonly Problem[]): st
 		...section('Terminal', [terminal ? terminalText(terminal) : 'the output goes elsewhere']),
 		...section(
 			'Folders',
-			folders.map(({use, path, freeBytes}) => `${use}: ${path}${freeBytes === undefined ? '' : `, ${fileSize(freeBytes)} free`}`),
+			folders.map(
+				({use, path, freeBytes}) => `${folderNames[use]}: ${path}${freeBytes === undefined ? '' : `, ${fileSize(freeBytes)} free`}`,
+			),
 		),
 		...section('Speeds', [
 			speeds

@@ -95,7 +95,7 @@ export const startDoctor = async (options: CliOptions, {guidePath, engineProcess
 				Promise.all([
 					folderFacts('data', envPaths('vramble', {suffix: ''}).data),
 					folderFacts('temporary', os.tmpdir()),
-					folderFacts('cache', module.getCompileCacheDir?.() ?? os.tmpdir()),
+					folderFacts('cache', module.getCompileCacheDir?.() ?? env.NODE_COMPILE_CACHE ?? path.join(os.tmpdir(), 'node-compile-cache')),
 				]),
 			]);
 			const {version} = JSON.parse(await readFile(packageFile, 'utf8'));

@@ -52,6 +52,18 @@ test('a model that can run, and one that cannot', async () => {
 	expect(bad).toMatchObject({code: 1, stdout: expect.stringMatching(/^This model cannot run here\.[\s\S]*is not a GGUF model/)});
 });
 
+test('where Node.js keeps what it has compiled, and that it cannot be kept there', async () => {
+	const kept = join(home.folder, 'compiled');
+	const good = await runProgram(home, ['doctor'], {env: {NODE_COMPILE_CACHE: kept}});
+	expect(good.stdout.replaceAll(/\n +/g, ' ')).toContain(` compile cache of Node.js: ${kept}/v${process.versions.node}`);
+	const file = join(home.folder, 'file');
+	writeFileSync(file, '');
+	const bad = await runProgram(home, ['doctor'], {env: {NODE_COMPILE_CACHE: join(file, 'compiled')}});
+	expect(bad.stdout.replaceAll(/\n +/g, ' ')).toContain(
+		`Nothing can be written to ${join(file, 'compiled')} (not a folder): every start takes longer.`,
+	);
+});
+
 test('hooks that are off, with why', async () => {
 	const {code, stdout} = await runProgram(home, ['doctor'], {env: {VRAMBLE_NATIVE: 'off'}});
 	expect(code).toBe(0);
