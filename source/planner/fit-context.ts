@@ -1,62 +1,90 @@
 import {EngineError, isAborted} from '../engine/engine-errors.js';
 import type {Settings, WantedSettings} from '../engine/types.js';
 import type {Fit, PlanFor} from './fit.js';
-import {isFine} from './layer-search.js';
+import {isWorse, ramMarginBytes, vramMarginBytes, worseOf} from './memory.js';
 import {contextSizes} from './settings.js';
-import type {Machine, Plan} from './types.js';
+import type {Machine, Memory, Plan, Verdict} from './types.js';
 
 export type LargestContext = Fit & {
 	/** The engine could not make one of that many tokens, and nobody knows what it would take. */
 	readonly refused: number | undefined;
 };
 
-/** The largest index whose plan fits; -1: none. What one index takes, the next takes too, and more. */
-const lastThatFits = async (count: number, planAt: (index: number) => Promise<Plan>, isFit: (plan: Plan) => boolean): Promise<number> => {
-	let low = -1;
-	let high = count - 1;
-	while (low < high) {
-		const middle = Math.ceil((low + high) / 2);
-		if (isFit(await planAt(middle))) low = middle;
-		else high = middle - 1;
-	}
-
-	return low;
-};
-
-/** llama.cpp pads what is smaller. */
-const smallest = 256;
-export const smallestContext = (trainedContext = smallest): number => Math.min(smallest, trainedContext);
-const searched: readonly number[] = [smallest, ...contextSizes];
+/** llama.cpp pads to multiples of it. */
+const step = 256;
+export const smallestContext = (trainedContext = step): number => Math.min(step, trainedContext);
+const searched: readonly number[] = [step, ...contextSizes];
 
 type Wishes = {readonly settings: Settings; readonly machine: Machine; readonly largest: number};
 
-/** The largest context with the layers as they are. It does not push weights out of RAM that would stay there with a smaller one. */
-const fitContext = async ({settings, machine, largest}: Wishes, planFor: PlanFor): Promise<Fit> => {
-	const {contextSize} = settings;
-	const least = contextSize < smallest ? [contextSize] : [];
-	const sizes = [...[...least, ...searched].filter(size => size < largest), largest];
-	const planAt = (index: number) => planFor({...settings, contextSize: sizes[index] ?? largest});
-	const first = await planAt(0);
-	// What is tight from the start does not become so by a larger context.
-	const isTight = !isFine(first, machine) && first.vramVerdict === 'tight';
-	const isFit = (plan: Plan) =>
-		(isFine(plan, machine) || (isTight && plan.vramVerdict === 'tight')) &&
-		plan.ramVerdict !== 'does not fit' &&
-		(plan.ramVerdict !== 'paging' || first.ramVerdict === 'paging');
-	const best = Math.max(0, await lastThatFits(sizes.length, planAt, isFit));
-	const plan = best === 0 ? first : await planAt(best);
-	const next = sizes[best + 1];
-	if (next === undefined) return {plan, bindingLimit: undefined};
-	const over = await planAt(best + 1);
-	const isVram = over.vramVerdict === 'does not fit' || over.vramVerdict === 'tight';
-	return {
-		plan,
-		bindingLimit: {
-			limit: isVram ? 'VRAM' : 'RAM',
-			next,
-			missingBytes: isVram ? Math.max(0, -(over.vramLeftBytes ?? 0)) : over.ramMissingBytes || Math.max(0, -(over.ramLeftBytes ?? 0)),
-		},
+/** What a larger context may take, after what the smallest one takes: a budget is used up, a margin is not; what is tight, or pages, with any context may. */
+const roomAfter = (first: Plan, {vram, ram}: Machine) => {
+	const worstOf = (side: Memory | undefined, verdict: Verdict) => worseOf(verdict, side?.budgetBytes === undefined ? 'fits' : 'tight');
+	const worst = {vram: worstOf(vram, first.vramVerdict), ram: worstOf(ram, first.ramVerdict)};
+	const margin = {
+		vram: vram && worst.vram === 'fits' ? vramMarginBytes(vram) : 0,
+		ram: ram && worst.ram === 'fits' ? ramMarginBytes(ram) : 0,
 	};
+	const fitsVram = ({vramVerdict}: Plan): boolean => !isWorse(vramVerdict, worst.vram);
+	return {
+		fitsVram,
+		isFit: (plan: Plan): boolean => fitsVram(plan) && !isWorse(plan.ramVerdict, worst.ram),
+		/** Below 0: it does not fit. */
+		leftBytes: ({vramLeftBytes: onVram = Number.POSITIVE_INFINITY, ramLeftBytes: inRam = Number.POSITIVE_INFINITY}: Plan): number =>
+			Math.min(onVram - margin.vram, worst.ram === 'paging' ? Number.POSITIVE_INFINITY : inRam - margin.ram),
+	};
+};
+
+type Bounds = {readonly fitting: Plan; readonly over: Plan};
+
+/** Memory grows almost in proportion to the context, so that two questions are the rule; where that misleads, by halves. */
+const mostGuesses = 4;
+
+/** Between a context that fits and one that does not, until nothing is between them that llama.cpp would make. */
+const narrowed = async (
+	wide: Bounds,
+	planAt: (contextSize: number) => Promise<Plan>,
+	{isFit, leftBytes}: ReturnType<typeof roomAfter>,
+): Promise<Bounds> => {
+	let {fitting, over} = wide;
+	for (let asked = 0; ; asked++) {
+		const [low, high] = [fitting.settings.contextSize, over.settings.contextSize];
+		const [least, most] = [Math.floor(low / step) + 1, Math.ceil(high / step) - 1];
+		if (least > most) return {fitting, over};
+		const [left, missing] = [leftBytes(fitting), -leftBytes(over)];
+		const isGuessed = asked < mostGuesses && missing > 0 && Number.isFinite(left);
+		const guess = low + (high - low) * (isGuessed ? left / (left + missing) : 0.5);
+		const plan = await planAt(step * Math.min(most, Math.max(least, Math.floor(guess / step))));
+		if (isFit(plan)) fitting = plan;
+		else over = plan;
+	}
+};
+
+/** The largest context with the layers as they are; undefined: none fits. It does not push weights out of RAM that would stay there with a smaller one. */
+const fitContext = async ({settings, machine, largest}: Wishes, planFor: PlanFor): Promise<Fit | undefined> => {
+	const {contextSize} = settings;
+	const least = contextSize < step ? [contextSize] : [];
+	const sizes = [...[...least, ...searched].filter(size => size < largest), largest];
+	const planAt = (size = largest) => planFor({...settings, contextSize: size});
+	let fitting = await planAt(sizes[0]);
+	if (fitting.verdict === 'does not fit') return undefined;
+	const room = roomAfter(fitting, machine);
+	let over: Plan | undefined;
+	let [low, high] = [0, sizes.length];
+	while (high - low > 1) {
+		const middle = Math.floor((low + high) / 2);
+		const plan = await planAt(sizes[middle]);
+		if (room.isFit(plan)) [low, fitting] = [middle, plan];
+		else [high, over] = [middle, plan];
+	}
+
+	if (!over) return {plan: fitting, bindingLimit: undefined};
+	// Each question about a buffer that the device does not give can end a process.
+	if (!over.isCacheTooLarge) ({fitting, over} = await narrowed({fitting, over}, planAt, room));
+	const isVram = !room.fitsVram(over);
+	const {vramLeftBytes = 0, ramLeftBytes = 0, ramMissingBytes} = over;
+	const missingBytes = isVram ? Math.max(0, -vramLeftBytes) : ramMissingBytes || Math.max(0, -ramLeftBytes);
+	return {plan: fitting, bindingLimit: {limit: isVram ? 'VRAM' : 'RAM', next: over.settings.contextSize, missingBytes}};
 };
 
 /** Whether the context is chosen by what fits: where that was asked for, and where nobody asked for the one that does not fit. */
@@ -89,7 +117,7 @@ export const largestContext = async (
 		const before = refused;
 		try {
 			const fit = await fitContext({settings, machine, largest}, ask);
-			return fit.plan.verdict === 'does not fit' ? undefined : {...fit, refused: fit.bindingLimit ? undefined : refused};
+			return fit && {...fit, refused: fit.bindingLimit ? undefined : refused};
 		} catch (error) {
 			if (refused === undefined || refused === before) throw error;
 			const limit: number = refused;

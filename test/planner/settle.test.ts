@@ -94,10 +94,13 @@ test('-c auto: the layers of the usual context first, then the largest context w
 	expect(tight.contextLimit).toMatch(/^Context: [\d,]+ tokens; [\d,]+ (?:need [\d.]+ [MG]iB more|would leave too little) VRAM/);
 });
 
-test('-c auto on the CPU is bound by RAM, and does not push the weights out of it', async () => {
-	const {settings, contextLimit} = await settled({contextSize: 'auto'}, machine(undefined, 48), {model: long});
-	expect(settings.contextSize).toBe(16_384);
-	expect(contextLimit).toBe('Context: 16,384 tokens; 24,576 need 1.5 GiB more RAM.');
+test.each<[string, Machine, number, string]>([
+	['RAM, of which a margin stays free', machine(undefined, 48), 11_776, '12,032 would leave too little RAM free'],
+	['a budget, which is used up', machine(undefined, 48, {ramGib: 44.9}), 15_872, '16,128 need 22 MiB more RAM'],
+])('-c auto on the CPU does not push the weights out of RAM: %s', async (_what, on, contextSize, words) => {
+	const {settings, contextLimit} = await settled({contextSize: 'auto'}, on, {model: long});
+	expect(settings.contextSize).toBe(contextSize);
+	expect(contextLimit).toBe(`Context: ${contextSize.toLocaleString('en-US')} tokens; ${words}.`);
 });
 
 test('-c auto where the weights do not stay in RAM anyway leaves the usual context', async () => {
@@ -124,8 +127,8 @@ test('a context that the device cannot hold is too large', async () => {
 test('a smaller context where the usual one does not fit, not where one was given', async () => {
 	// 320 KiB a token, none of which the system takes back.
 	const {settings, contextLimit} = await settled({}, machine(undefined, 3.5));
-	expect(settings.contextSize).toBe(4096);
-	expect(contextLimit).toMatch(/^Context: 4,096 tokens \(paging\); 6,144 need /);
+	expect(settings.contextSize).toBe(4864);
+	expect(contextLimit).toMatch(/^Context: 4,864 tokens \(paging\); 5,120 need /);
 	expect((await settled({contextSize: 8192}, machine(undefined, 3.5))).settings.contextSize).toBe(8192);
 });
 
@@ -139,10 +142,10 @@ test('weights that do not stay in RAM are told before they are loaded', async ()
 
 test('a smaller context makes room for layers', async () => {
 	const {settings, layersLimit, contextLimit} = await settled({}, machine(24, 3));
-	expect([settings.gpuLayers, settings.contextSize]).toEqual([45, 6144]);
+	expect([settings.gpuLayers, settings.contextSize]).toEqual([45, 7168]);
 	expect((await settled({contextSize: 8192}, machine(24, 3))).settings.gpuLayers).toBe(44);
 	expect(layersLimit).toMatch(/^VRAM binds: 45 layers/);
-	expect(contextLimit).toMatch(/^Context: 6,144 tokens(?: \(paging\))?; 8,192 need [\d.]+ MiB more RAM\.$/);
+	expect(contextLimit).toMatch(/^Context: 7,168 tokens(?: \(paging\))?; 7,424 need [\d.]+ MiB more RAM\.$/);
 });
 
 test.each<[string, Partial<WantedSettings>, Machine, string]>([
