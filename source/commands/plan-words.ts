@@ -1,7 +1,7 @@
 import type {Settings} from '../engine/types.js';
 import {count, memory, rate} from '../lib/format.js';
 import type {LargestContext} from '../planner/fit-context.js';
-import {contextBindingText, layersText} from '../planner/plan-words.js';
+import {contextBindingText, withLayersText} from '../planner/plan-words.js';
 import type {Refusal} from '../planner/refusal.js';
 import type {Memory, Plan, Verdict} from '../planner/types.js';
 import type {Report} from './plan-report.js';
@@ -53,7 +53,7 @@ export const largestContextWords = (largest: LargestContext | undefined): string
 
 export const contextWords = ({largestContext, chosen}: Report): string => {
 	const {settings, vramVerdict, vramBytes} = chosen;
-	const where = settings.gpuLayers === 0 ? 'without GPU layers' : `with ${layersText(settings.gpuLayers)}`;
+	const where = withLayersText(settings);
 	if (!largestContext && settings.gpuLayers === 0 && vramVerdict === 'does not fit') {
 		return `Without GPU layers llama.cpp still takes ${bytesWords(vramBytes, chosen)} of VRAM to read prompts; with --gpu off it takes none.`;
 	}

@@ -33,6 +33,7 @@ export type AdviceRequest = {
 export const needs = {
 	layers: 0,
 	experts: 0,
+	batch: 0,
 	context: 0,
 	mlock: 0,
 	'KV cache': 0,

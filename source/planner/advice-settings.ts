@@ -5,7 +5,8 @@ import {fewestExpertsFor, hasOpenExperts, knownWithoutGpu, mostFor, wholeContext
 import {askAt, type Ground} from './layer-search.js';
 import {limitBytes, planOf} from './memory.js';
 import {cannotLock} from './mlock.js';
-import {isImpossible} from './settings.js';
+import {slowerPromptsText} from './plan-words.js';
+import {isImpossible, smallerBatches, usedBatchSize} from './settings.js';
 
 const leastContext = 2048;
 
@@ -22,6 +23,25 @@ const changed = async (scene: Scene, kind: Kind, text: string, change: Partial<S
 			(most.settings.gpuLayers === layersNow && most.settings.cpuExpertLayers < (scene.best ?? plan).settings.cpuExpertLayers));
 	const next = isMore ? most : same;
 	return compare(scene, kind, text, next);
+};
+
+/** The largest one that does it. What is freed is worth the slower prompts only where it makes room for something, and half of the batch does. */
+const withSmallerBatch = async (scene: Scene) => {
+	const {plan, ground, wantedContext = 0, savesMemory = false} = scene;
+	const {batchSize, contextSize} = plan.settings;
+	const used = usedBatchSize({batchSize, contextSize: Math.max(contextSize, wantedContext)});
+	const isShort = !isGood(plan) || contextSize < wantedContext;
+	const isNeeded = savesMemory || plan.verdict !== 'fits';
+	for (const smaller of smallerBatches(used).slice(0, isShort ? undefined : 1)) {
+		const change = {batchSize: smaller};
+		const text = `batch ${count(used)} → ${smaller}${slowerPromptsText}`;
+		const whole = await wholeContextFor(scene, change, ground.machine);
+		const found = whole ? compare(scene, 'batch', text, whole) : await changed(scene, 'batch', text, change);
+		const {moreLayers, moreExpertLayers, contextSize: larger} = found?.advice ?? {};
+		if (found && (isNeeded || (moreLayers ?? moreExpertLayers ?? larger) !== undefined)) return found;
+	}
+
+	return undefined;
 };
 
 const withSmallerContext = (scene: Scene) => {
@@ -117,6 +137,7 @@ export const settingsCandidates: readonly Candidate[] = [
 	withoutLayers,
 	withoutGpu,
 	withCpuExperts,
+	withSmallerBatch,
 	withSmallerContext,
 	withCacheType('q8_0', ['f32', 'f16', 'bf16']),
 	withoutBudget('vram'),

@@ -1,7 +1,9 @@
 import {EngineError} from '../engine/engine-errors.js';
 import type {DryRun, EngineMemory, Settings} from '../engine/types.js';
 import {memory as bytesText} from '../lib/format.js';
+import type {PlanFor} from './fit.js';
 import {smallestContext} from './fit-context.js';
+import {fittingBatch} from './fitting-batch.js';
 import type {Machine, Plan} from './types.js';
 
 /**
@@ -44,23 +46,44 @@ export const overBudget = (
 	return sides.find(({bytes, budgetBytes}) => bytes > budgetBytes);
 };
 
+type Scene = {
+	readonly machine: Machine;
+	/** Of the model. */
+	readonly layers: number;
+	readonly planFor: PlanFor;
+};
+
+const whatHelps = async (side: Taken['name'], plan: Plan, {machine, layers, planFor}: Scene): Promise<string> => {
+	const {gpuLayers, contextSize} = plan.settings;
+	const isSmallest = contextSize <= smallestContext();
+	if (side === 'RAM') {
+		const areMore = machine.vram !== undefined && gpuLayers < layers;
+		return `Use ${areMore ? 'more GPU layers, ' : ''}a smaller ${isSmallest ? '' : 'context or '}file, or a larger budget.`;
+	}
+
+	const batch = await fittingBatch(plan, planFor);
+	const ways = [
+		...(batch === undefined ? [] : [`a batch of ${batch} (-b ${batch} is enough)`]),
+		...(gpuLayers > 0 ? ['fewer GPU layers'] : []),
+		...(isSmallest ? [] : ['a smaller context']),
+		...(gpuLayers > 0 ? [] : ['no GPU (--gpu off)']),
+	];
+	return `Use ${[...ways, 'or a larger budget'].join(', ')}.`;
+};
+
 /**
 Says no to what would not keep a budget.
 
 @throws EngineError
 */
-export const checkBudgets = (plan: Plan, machine: Machine): void => {
-	const over = overBudget(plan, machine);
+export const checkBudgets = async (plan: Plan, scene: Scene): Promise<void> => {
+	const over = overBudget(plan, scene.machine);
 	if (!over) return;
 	const {name, bytes, budgetBytes} = over;
 	const {contextSize} = plan.settings;
 	const isSmallest = contextSize <= smallestContext();
-	const advice = {
-		VRAM: `Use fewer GPU layers, ${isSmallest ? '' : 'a smaller context, '}or a larger budget.`,
-		RAM: `Use ${machine.vram ? 'more GPU layers, ' : ''}a smaller ${isSmallest ? '' : 'context or '}file, or a larger budget.`,
-	};
 	throw new EngineError('over-budget', `These settings do not keep the ${name} budget.`, {
 		why: `${isSmallest ? `With a context of ${contextSize} tokens they` : 'They'} take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
-		advice: advice[name],
+		advice: await whatHelps(name, plan, scene),
 	});
 };

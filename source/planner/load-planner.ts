@@ -119,7 +119,7 @@ export const createLoadPlanner = ({engine, probes, calibration, budgets, askCare
 			await vet(model, settings, askCarefully);
 			const planned = await planFor(model, settings);
 			const machine = await readMachine(settings);
-			checkBudgets(planned, machine);
+			await checkBudgets(planned, {machine, layers: model.layers, planFor: tried => planFor(model, tried)});
 			checkMlock(settings, planned.breakdown.ram.weights, await mlockLimitBytes());
 			await capVram(machine);
 		},

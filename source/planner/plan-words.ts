@@ -73,6 +73,9 @@ const ordinal = (value: number): string => {
 	return `${count(value)}${ending}`;
 };
 
+export const withLayersText = ({gpuLayers}: Pick<Settings, 'gpuLayers'>): string =>
+	gpuLayers === 0 ? 'without GPU layers' : `with ${layersText(gpuLayers)}`;
+
 export const layersText = (number: number): string => (number === 1 ? '1 layer' : `${number} layers`);
 
 /** Why a fit stopped where it did: "VRAM binds: 12 layers; the 13th needs 0.4 GiB more". */
@@ -175,6 +178,9 @@ const betterVerdicts = {
 
 const more = (number: number | undefined): string => `${count(number)} more ${number === 1 ? 'layer' : 'layers'}`;
 
+/** By how much nobody has measured. */
+export const slowerPromptsText = ' (long prompts are read more slowly)';
+
 /** A piece of advice with its computed effects; then with fewer of them, for a narrow line. */
 export const adviceTexts = (advice: Advice, approximately: string): readonly [string, ...string[]] => {
 	const {
@@ -201,7 +207,7 @@ export const adviceTexts = (advice: Advice, approximately: string): readonly [st
 	].filter(effect => typeof effect === 'string');
 	const [first, ...others] = effects;
 	const matters = verdict ? first : (effects.at(-1) ?? first);
-	const shorter = text.replace('KV cache', 'KV').replace('flash attention', 'FA');
+	const shorter = text.replace('KV cache', 'KV').replace('flash attention', 'FA').replace(slowerPromptsText, '');
 	const withFreed = (what: readonly unknown[]) => {
 		const frees = what.length > 0 ? [`frees ${what.join(' and ')}`] : [];
 		return verdict ? [...effects.slice(0, 1), ...frees, ...others] : [...frees, ...effects];

@@ -113,6 +113,9 @@ export const contextSizes: readonly number[] = Array.from({length: 12}, (_, powe
 
 const batchSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048, 4096];
 
+/** Worth trying where compute buffers are too large; smaller ones free little more, and read prompts much more slowly. */
+export const smallerBatches = (batchSize: number): readonly number[] => [512, 256, 128].filter(size => size < batchSize).slice(0, 2);
+
 const moveIn = <T extends number>(choices: readonly T[], value: number, move: Move, muchIs: number, most = choices.at(-1)): number => {
 	const isUp = move === 'more' || move === 'muchMore';
 	const next = isUp ? choices.filter(choice => choice > value) : choices.filter(choice => choice < value).reverse();

@@ -1,12 +1,14 @@
 import {EngineError} from '../engine/engine-errors.js';
 import type {DryRun, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
+import {count} from '../lib/format.js';
 import {checkBudgets} from './breach.js';
 import {layersWithQ8Cache, type PlanFor} from './fit.js';
-import {fitSettings} from './fit-settings.js';
+import {fitSettings, type SettingsFit} from './fit-settings.js';
+import {fittingBatch} from './fitting-batch.js';
 import {planOf} from './memory.js';
 import {checkMlock} from './mlock.js';
 import {mostCpuExperts} from './placement.js';
-import {bindingText, contextBindingText, pagingText, q8CacheText, slowerGpuText} from './plan-words.js';
+import {bindingText, contextBindingText, pagingText, q8CacheText, slowerGpuText, withLayersText} from './plan-words.js';
 import {checkPossible} from './possible.js';
 import {concrete, idleWishes} from './settings.js';
 import type {Machine, Speeds} from './types.js';
@@ -38,6 +40,16 @@ export type Settled = {
 	readonly idle: readonly string[];
 };
 
+/** Of a smaller context than the wanted one also a batch that would keep that one. */
+const contextLimitOf = async ({plan, context, wanted}: SettingsFit, planFor: PlanFor): Promise<string | undefined> => {
+	if (!context) return undefined;
+	const isWithOthers = context.bindingLimit !== undefined && context.plan.settings.gpuLayers !== plan.settings.gpuLayers;
+	const layers = isWithOthers ? ` ${withLayersText(context.plan.settings)}` : '';
+	const batch = await fittingBatch(wanted, planFor);
+	const way = batch === undefined ? '' : ` With a batch of ${batch} (-b ${batch}) ${count(wanted.settings.contextSize)} fit.`;
+	return `Context: ${contextBindingText(context)}${layers}.${way}`;
+};
+
 /**
 Settles what the user left open before a load: `auto` GPU layers become a number that keeps the budget, and the context becomes a number: the wanted one, or what fits
 where that does not or where it was asked for. Refuses what would not keep a budget, and what the system would refuse.
@@ -64,8 +76,8 @@ export const settle = async (
 	const cpuExpertLayers = wanted.cpuExpertLayers === 'auto' && canPlaceExperts ? mostCpuExperts(sizes) : undefined;
 	const wishes = {settings: first, areLayersOpen, contextSize: wanted.contextSize, layers, cpuExpertLayers, trainedContext, sizes, machine};
 	const fit = await fitSettings(wishes, planFor);
-	const {plan, bindingLimit, isGpuSlower, context} = fit;
-	checkBudgets(plan, machine);
+	const {plan, bindingLimit, isGpuSlower} = fit;
+	await checkBudgets(plan, {machine, layers, planFor});
 	checkMlock(wanted, plan.breakdown.ram.weights, mlockLimitBytes);
 	// Of a larger context each question would take a process of its own.
 	const isUsual = plan.settings.contextSize <= first.contextSize;
@@ -82,7 +94,7 @@ export const settle = async (
 			: bindingLimit && (areLayersOpen || bindingLimit.isOfExperts)
 				? `${bindingText(plan, bindingLimit)}.${more > 0 ? ` ${q8CacheText(more)}.` : ''}`
 				: undefined,
-		contextLimit: context && `Context: ${contextBindingText(context)}.`,
+		contextLimit: await contextLimitOf(fit, planFor),
 		paging: pagingText(plan, machine),
 		idle: idleWishes(wanted, model),
 	};

@@ -7,6 +7,7 @@ import {knownWithoutGpu} from '../../source/planner/advice-search.js';
 import {isWorse, planOf} from '../../source/planner/memory.js';
 import {gpuBlocks, placedBytes} from '../../source/planner/placement.js';
 import {adviceText} from '../../source/planner/plan-words.js';
+import {usedBatchSize} from '../../source/planner/settings.js';
 import type {Machine, ModelWeights, Speeds} from '../../source/planner/types.js';
 import {baseSettings} from '../support/fake-engine.js';
 
@@ -41,11 +42,11 @@ const dryRunAt = (settings: Settings, weights: ModelWeights): DryRun => {
 	const {gpu, cpu} = placedBytes(settings, weights.sizes);
 	const cache = (settings.contextSize * blocks * 2048 * (cacheBits[settings.cacheTypeK] + cacheBits[settings.cacheTypeV])) / 16;
 	const onGpu = (cache * gpuBlocks(settings.gpuLayers, blocks)) / blocks;
-	const compute = {vramBytes: 0.5e9, ramBytes: 0.05e9};
+	const compute = {vramBytes: (usedBatchSize(settings) / 512) * 0.5e9, ramBytes: 0.05e9};
 	return {
 		exact: true,
 		weights: {vramBytes: gpu, ramBytes: cpu},
-		context: {vramBytes: onGpu + 0.5e9, ramBytes: cache - onGpu + 0.05e9},
+		context: {vramBytes: onGpu + compute.vramBytes, ramBytes: cache - onGpu + 0.05e9},
 		compute,
 	};
 };
@@ -247,7 +248,9 @@ describe('a context that came out smaller than it was wanted', () => {
 			{gpuLayers: 20, contextSize: 2048},
 			machineOf(24, 64, 11.8),
 			8192,
-			['KV cache f16 → q8_0', 'KV cache f16 → q4_0', 'without the VRAM budget'].map(whole),
+			['batch 512 → 256 (long prompts are read more slowly)', 'KV cache f16 → q8_0', 'KV cache f16 → q4_0', 'without the VRAM budget'].map(
+				whole,
+			),
 		],
 		['as much as was wanted', {gpuLayers: 0, contextSize: 8192}, ramBudget(43), 8192, []],
 		['there is room for it', {gpuLayers: 0, contextSize: 2048}, ramBudget(43), 8192, []],
@@ -260,6 +263,41 @@ describe('a context that came out smaller than it was wanted', () => {
 		expect(larger).toHaveLength(expected.length);
 		for (const {settings: next, text} of larger) if (next) expect([text, planAt(next).verdict]).toEqual([text, 'fits']);
 		for (const one of larger) expect(adviceText(one)).toContain('the whole context of 8,192');
+	});
+});
+
+describe('a smaller batch', () => {
+	const slowly = '(long prompts are read more slowly)';
+	test.each<[string, Partial<Settings>, Machine, Parameters<typeof adviceAt>[2], string | undefined]>([
+		['nothing is gained where all layers are there', {gpuLayers: 81}, machineOf(80, 128), {}, undefined],
+		['nor where what it frees is less than a layer', {gpuLayers: 23, contextSize: 2048}, machineOf(12.4, 64), {}, undefined],
+		[
+			'a layer',
+			{gpuLayers: 17, batchSize: 2048, contextSize: 16_384},
+			machineOf(12, 64),
+			{speeds: undefined},
+			`batch 2,048 → 512 ${slowly}: 3 more layers on the GPU`,
+		],
+		[
+			'it is all that makes it fit',
+			{gpuLayers: 0, contextSize: 8192},
+			machineOf(12, 64, 0.4),
+			{},
+			`batch 512 → 256 ${slowly}: then it fits, frees 238 MiB of VRAM, ≈ 0.95 tok/s`,
+		],
+		[
+			'the whole context',
+			{gpuLayers: 0, contextSize: 256},
+			machineOf(12, 64, 0.4),
+			{wantedContext: 8192, speeds: undefined},
+			`batch 512 → 256 ${slowly}: the whole context of 8,192`,
+		],
+	])('%s', async (_what, change, machine, more, expected) => {
+		const {advice} = await adviceAt(change, machine, more);
+		const found = advice.find(({text}) => text.startsWith('batch'));
+		expect(found && adviceText(found)).toBe(expected);
+		if (expected) expect(found).toBe(advice[0]);
+		if (found) expect(found.settings?.batchSize).toBe(change.batchSize === 2048 ? 512 : 256);
 	});
 });
 

@@ -14,13 +14,13 @@ const machine = (vramGib: number | undefined, ramGib: number | undefined): Machi
 const taken = {vram: undefined, ownVramBytes: 11.75 * gib, ownRamBytes: 30 * gib};
 
 const settings = baseSettings;
-const planned = (on: Machine) =>
+const planned = (on: Machine, change: Partial<Settings> = {}) =>
 	planOf({
-		settings,
+		settings: {...settings, ...change},
 		dryRun: {
 			exact: true,
 			weights: {vramBytes: 11 * gib, ramBytes: 29 * gib},
-			context: {vramBytes: 0.5 * gib, ramBytes: gib},
+			context: {vramBytes: ((change.batchSize ?? 512) / 1024) * gib, ramBytes: gib},
 			compute: undefined,
 		},
 		weights: bigModel.weights,
@@ -38,12 +38,25 @@ test.each<[string, Machine, readonly string[]]>([
 	['too much VRAM', machine(11.5, undefined), [vramBreach]],
 	['too much RAM', machine(undefined, 28), [ramBreach]],
 	['too much of both', machine(11.5, 28), [vramBreach, ramBreach]],
-])('%s', (_what, on, expected) => {
+])('%s', async (_what, on, expected) => {
 	expect(breachesOf(taken, on)).toEqual(expected);
-	const check = () => checkBudgets(planned(on), on);
-	if (expected.length === 0) expect(check).not.toThrow();
-	else expect(check).toThrowError(expect.objectContaining({code: 'over-budget', why: expect.stringContaining('more than the')}));
+	const checked = checkBudgets(planned(on), {machine: on, layers: 81, planFor: async other => planned(on, other)});
+	if (expected.length === 0) await expect(checked).resolves.toBeUndefined();
+	else await expect(checked).rejects.toMatchObject({code: 'over-budget', why: expect.stringContaining('more than the')});
 	expect(planned(on).verdict === 'does not fit').toBe(expected.length > 0);
+});
+
+const layers = 81;
+test.each<[string, Partial<Settings>, Machine, string]>([
+	['half of the batch', {}, machine(11.5, undefined), 'a batch of 256 (-b 256 is enough), fewer GPU layers, a smaller context'],
+	['a quarter of it', {}, machine(11.4, undefined), 'a batch of 128 (-b 128 is enough), fewer GPU layers, a smaller context'],
+	['not the batch', {}, machine(11.2, undefined), 'fewer GPU layers, a smaller context'],
+	['no layers, where none are there', {gpuLayers: 0}, machine(11.2, undefined), 'a smaller context, no GPU (--gpu off)'],
+	['layers, where some are not there', {gpuLayers: 80}, machine(undefined, 28), 'more GPU layers, a smaller context or file'],
+	['no layers, where all are there', {gpuLayers: layers}, machine(undefined, 28), 'a smaller context or file'],
+])('what is refused names what would help: %s', async (_what, change, on, ways) => {
+	const checked = checkBudgets(planned(on, change), {machine: on, layers, planFor: async other => planned(on, other)});
+	await expect(checked).rejects.toMatchObject({advice: `Use ${ways}, or a larger budget.`});
 });
 
 test.each<[string, number, Partial<Settings>, number, number?]>([

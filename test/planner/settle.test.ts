@@ -1,6 +1,7 @@
 import {expect, test} from 'vitest';
 import {EngineError} from '../../source/engine/engine-errors.js';
 import type {ModelFacts, Settings, WantedSettings} from '../../source/engine/types.js';
+import {usedBatchSize} from '../../source/planner/settings.js';
 import {settle} from '../../source/planner/settle.js';
 import type {Machine, Speeds} from '../../source/planner/types.js';
 import {createFakeEngine, gib, wantedAuto} from '../support/fake-engine.js';
@@ -20,20 +21,28 @@ type Scene = {
 	readonly refuseFrom?: number;
 	/** The share of its layers that the device takes. */
 	readonly taken?: number;
+	/** Of VRAM, for each token of a batch. */
+	readonly computeBytes?: number;
 	readonly speeds?: Speeds;
 };
 
 const settled = async (
 	wanted: Partial<WantedSettings>,
 	on: Machine,
-	{model = bigModel, driverBytes = 0, refuseFrom = Number.POSITIVE_INFINITY, taken = 1, speeds}: Scene = {},
+	{model = bigModel, driverBytes = 0, refuseFrom = Number.POSITIVE_INFINITY, taken = 1, computeBytes = 0, speeds}: Scene = {},
 ) => {
 	const {engine} = createFakeEngine();
 	const dryRun = async (settings: Settings) => {
 		if (settings.contextSize >= refuseFrom) throw new EngineError('failed', 'llama.cpp gave up on these settings.');
 		const said = await engine.dryRun({path: model.path, settings});
 		const {vramBytes, ramBytes} = said.weights;
-		return {...said, weights: {vramBytes: vramBytes * taken, ramBytes: ramBytes + vramBytes * (1 - taken)}};
+		const compute = {vramBytes: usedBatchSize(settings) * computeBytes, ramBytes: 0};
+		return {
+			...said,
+			weights: {vramBytes: vramBytes * taken, ramBytes: ramBytes + vramBytes * (1 - taken)},
+			context: {...said.context, vramBytes: said.context.vramBytes + compute.vramBytes},
+			compute,
+		};
 	};
 	return settle(
 		{...wantedAuto, contextSize: 'usual', ...wanted},
@@ -132,6 +141,14 @@ test('a smaller context where the usual one does not fit, not where one was give
 	expect((await settled({contextSize: 8192}, machine(undefined, 3.5))).settings.contextSize).toBe(8192);
 });
 
+test('a smaller batch is offered where it alone keeps the context', async () => {
+	const on = machine(12, 64, {vramGib: 0.4});
+	const {settings, contextLimit} = await settled({}, on, {computeBytes: 1024 ** 2});
+	expect(settings.contextSize).toBe(256);
+	expect(contextLimit).toBe('Context: 256 tokens; 512 need 102 MiB more VRAM. With a batch of 256 (-b 256) 8,192 fit.');
+	expect((await settled({}, on, {computeBytes: 4 * 1024 ** 2}).catch(error => error)).advice).not.toContain('-b');
+});
+
 test('weights that do not stay in RAM are told before they are loaded', async () => {
 	expect((await settled({}, machine(undefined, 24))).paging).toBe(
 		'40.0 GiB of weights, 22.0 GiB of RAM for them: it will page, and read the disk for every token.',
@@ -145,7 +162,7 @@ test('a smaller context makes room for layers', async () => {
 	expect([settings.gpuLayers, settings.contextSize]).toEqual([45, 7168]);
 	expect((await settled({contextSize: 8192}, machine(24, 3))).settings.gpuLayers).toBe(44);
 	expect(layersLimit).toMatch(/^VRAM binds: 45 layers/);
-	expect(contextLimit).toMatch(/^Context: 7,168 tokens(?: \(paging\))?; 7,424 need [\d.]+ MiB more RAM\.$/);
+	expect(contextLimit).toMatch(/^Context: 7,168 tokens(?: \(paging\))?; 7,424 need [\d.]+ MiB more RAM with 44 layers\.$/);
 });
 
 test.each<[string, Partial<WantedSettings>, Machine, string]>([
