@@ -1,6 +1,6 @@
 import type {DryRun} from '../engine/types.js';
 import {fileSize} from '../lib/format.js';
-import {type Candidate, compare, type Found, isGood, leastGain, type Scene} from './advice-scene.js';
+import {betterOf, type Candidate, compare, type Found, isGood, leastGain, type Scene} from './advice-scene.js';
 import {knownWithoutGpu, mostFor, withoutGpuText} from './advice-search.js';
 import {type Ground, mostLayersEstimate} from './layer-search.js';
 import {cacheWeight, type Known, limitBytes, planOf, ramMarginBytes, vramMarginBytes} from './memory.js';
@@ -66,10 +66,9 @@ const withQuantization = (name: string) => (scene: Scene) => {
 	// Of what has the fewest bits already, the file may be larger than the table says.
 	if (!other || !now || other.bitsPerWeight > now.bitsPerWeight * 0.95) return undefined;
 	const {known, ground} = resized(scene, other.bitsPerWeight / now.bitsPerWeight);
-	const next = machine.vram
-		? mostLayersEstimate(plan.settings, facts.layers, known, ground)
-		: planOf({...ground, settings: plan.settings, dryRun: {...known.dryRun, exact: false}});
-	const found = next && compare(scene, 'quantization', `${name} of this model${other.losesMuch ? ' (loses much quality)' : ''}`, next);
+	const same = planOf({...ground, settings: plan.settings, dryRun: {...known.dryRun, exact: false}});
+	const next = betterOf(same, machine.vram && mostLayersEstimate(plan.settings, facts.layers, known, ground));
+	const found = compare(scene, 'quantization', `${name} of this model${other.losesMuch ? ' (loses much quality)' : ''}`, next);
 	return found && {...found, losesMuchQuality: other.losesMuch};
 };
 
@@ -133,15 +132,19 @@ const inMoreRam = (
 };
 
 const withCard = (cardGib: number) => async (scene: Scene) => {
-	const {machine, plan, ask} = scene;
+	const {machine, plan, ask, known, ground} = scene;
 	if (!machine.vram || cardGib * gib <= machine.vram.totalBytes * 1.1) return undefined;
 	const card = {...machine.vram, budgetBytes: undefined, devices: 1};
 	const smaller = cardSizes.filter(size => size < cardGib && size * gib > card.totalBytes).map(size => ({...card, totalBytes: size * gib}));
 	const larger = {...machine, vram: {...card, totalBytes: cardGib * gib}, isUnified: false};
-	const next = await mostFor(scene, plan.settings, larger);
+	const planOn = async (other: Machine): Promise<Plan | undefined> => {
+		const most = await mostFor(scene, plan.settings, other);
+		return most && betterOf(planOf({...ground, machine: other, settings: plan.settings, dryRun: known.dryRun}), most);
+	};
+	const next = await planOn(larger);
 	if (!next) return undefined;
 	for (const vram of [{...machine.vram, budgetBytes: undefined}, ...smaller]) {
-		const enough = await mostFor(scene, plan.settings, {...machine, vram, isUnified: false});
+		const enough = await planOn({...machine, vram, isUnified: false});
 		if (enough && isSameSettings(enough.settings, next.settings)) return undefined;
 	}
 

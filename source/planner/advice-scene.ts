@@ -71,6 +71,17 @@ export const leastGain = 0.02;
 
 export const isGood = ({verdict, settings}: Plan): boolean => (verdict === 'fits' || verdict === 'tight') && !isImpossible(settings);
 
+/** 1: twice as fast; 0 also where a speed is not known. */
+const gainOf = (next: Pick<Plan, 'tokensPerSecond'>, before: Pick<Plan, 'tokensPerSecond'>): number =>
+	next.tokensPerSecond !== undefined && before.tokensPerSecond !== undefined ? next.tokensPerSecond / before.tokensPerSecond - 1 : 0;
+
+export const hasMoreOnGpu = ({settings: a}: Plan, {settings: b}: Plan): boolean =>
+	a.gpuLayers > b.gpuLayers || (a.gpuLayers === b.gpuLayers && a.cpuExpertLayers < b.cpuExpertLayers);
+
+/** With more of it on the GPU, unless it works as it is and that is predicted to be clearly slower. */
+export const betterOf = (same: Plan, most: Plan | undefined): Plan =>
+	most && (!isGood(same) || (hasMoreOnGpu(most, same) && gainOf(most, same) > -leastGain)) ? most : same;
+
 /** Less is not worth a word. */
 const worthFreeing = (now: number): number => Math.max(1024 ** 2, 0.01 * now);
 
@@ -91,7 +102,7 @@ const freelyHad = (now: Settings, fitted: Settings): Pick<Settings, 'gpuLayers' 
 
 /** What a plan gives against the one on the screen; undefined: nothing, or nothing that matters while that one does not work. */
 export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Found | undefined => {
-	const {plan, best} = scene;
+	const {plan, best, savesMemory = false} = scene;
 	const fitted = (best ?? plan).settings;
 	const free = freelyHad(plan.settings, fitted);
 	const isMore = next.settings.gpuLayers > free.gpuLayers;
@@ -104,16 +115,12 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Fou
 	const areExpertsMoved = next.settings.cpuExpertLayers > plan.settings.cpuExpertLayers && kind !== 'experts' && kind !== 'no GPU';
 	// Fewer layers alone do the same.
 	if (isFewer && !isLarger && next.settings.gpuLayers <= (best?.settings.gpuLayers ?? -1)) return undefined;
-	const speed = next.tokensPerSecond;
 	const improves = !wasGood && (wasRefused ? next.verdict !== 'does not fit' : isWorse(plan.verdict, next.verdict));
-	const bringsLayers =
-		next.settings.gpuLayers > plan.settings.gpuLayers ||
-		(next.settings.gpuLayers === plan.settings.gpuLayers && next.settings.cpuExpertLayers < plan.settings.cpuExpertLayers);
 	// Layers that go there without any other change do as much.
-	const isByLayers = improves && bringsLayers && best !== undefined && !refusalOf(best, scene) && !isWorse(best.verdict, next.verdict);
+	const isByLayers =
+		improves && hasMoreOnGpu(next, plan) && best !== undefined && !refusalOf(best, scene) && !isWorse(best.verdict, next.verdict);
 	const repairs = improves && !isByLayers;
-	const before = (isByLayers ? best : plan).tokensPerSecond;
-	const gain = speed !== undefined && before !== undefined ? speed / before - 1 : 0;
+	const gain = gainOf(next, isByLayers ? best : plan);
 	const freed = {vram: plan.vramBytes - next.vramBytes, ram: plan.ramBytes - next.ramBytes};
 	const isRamScarce = plan.ramVerdict !== 'fits' || !scene.machine.vram;
 	const advice: Advice = {
@@ -131,16 +138,14 @@ export const compare = (scene: Scene, kind: Kind, text: string, next: Plan): Fou
 		layersInAll: isMore && free.gpuLayers > plan.settings.gpuLayers ? next.settings.gpuLayers : undefined,
 		moreExpertLayers: areExpertsMore ? free.cpuExpertLayers - next.settings.cpuExpertLayers : undefined,
 		contextSize: isLarger ? next.settings.contextSize : undefined,
-		tokensPerSecond: speed,
+		tokensPerSecond: next.tokensPerSecond,
 		fillTokens: kind === 'KV cache' ? Math.min(scene.fillTokens ?? usualFillTokens, plan.settings.contextSize) : undefined,
 		verdict: repairs ? next.verdict : undefined,
 		settings: needs[kind] === 0 ? next.settings : undefined,
 	};
-	const isMoreOnGpu =
-		next.settings.gpuLayers > fitted.gpuLayers ||
-		(next.settings.gpuLayers >= plan.settings.gpuLayers && next.settings.cpuExpertLayers < fitted.cpuExpertLayers);
-	const isBetter =
-		isLarger || gain >= leastGain || (gain > -leastGain && isMoreOnGpu) || (needs[kind] === 0 && advice.freesVramBytes !== undefined);
+	const frees = needs[kind] === 0 && advice.freesVramBytes !== undefined;
+	const isScarce = plan.verdict !== 'fits' || savesMemory;
+	const isBetter = isLarger || gain >= leastGain || (gain > -leastGain && (isMore || areExpertsMore || frees)) || (frees && isScarce);
 	const eases = plan.verdict === 'paging' && advice.freesRamBytes !== undefined && freed.ram >= worthOfShortage * -(plan.ramLeftBytes ?? 0);
 	const isWorthIt = wasGood || isByLayers ? isBetter : eases && !isWorse(next.verdict, plan.verdict);
 	return repairs || isWorthIt ? {kind, advice, improves: repairs, gain} : undefined;

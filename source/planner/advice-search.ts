@@ -1,5 +1,5 @@
 import type {DryRun, MemorySplit, Settings} from '../engine/types.js';
-import {isGood, type Scene} from './advice-scene.js';
+import {betterOf, isGood, type Scene} from './advice-scene.js';
 import {askAt, fewestCpuExperts, type Ground, isFine, mostLayers} from './layer-search.js';
 import type {Known} from './memory.js';
 import type {Machine, Plan} from './types.js';
@@ -42,7 +42,7 @@ export const wholeContextFor = async (scene: Scene, change: Partial<Settings>, m
 	const wholeAt = async (settings: Settings, on: Machine): Promise<Plan | undefined> => {
 		const same = await askAt(settings, ask, {...ground, machine: on});
 		const most = on.vram && (await mostFor(scene, settings, on));
-		const better = most && (!isGood(same) || most.settings.gpuLayers > settings.gpuLayers) ? most : same;
+		const better = betterOf(same, most);
 		return isGood(better) ? better : undefined;
 	};
 	const wanted = {...plan.settings, contextSize: wantedContext};

@@ -1,6 +1,6 @@
 import type {CacheType, Settings} from '../engine/types.js';
 import {count} from '../lib/format.js';
-import {type Candidate, compare, type Found, isGood, type Kind, type Scene} from './advice-scene.js';
+import {betterOf, type Candidate, compare, type Found, hasMoreOnGpu, isGood, type Kind, type Scene} from './advice-scene.js';
 import {fewestExpertsFor, hasOpenExperts, knownWithoutGpu, mostFor, wholeContextFor, withoutGpuText} from './advice-search.js';
 import {askAt, type Ground} from './layer-search.js';
 import {limitBytes, planOf} from './memory.js';
@@ -12,17 +12,12 @@ const leastContext = 2048;
 
 /** Changes the context or its types, and uses what that frees for layers, or for experts where all layers are there. */
 const changed = async (scene: Scene, kind: Kind, text: string, change: Partial<Settings>): Promise<Found | undefined> => {
-	const {plan, ask, ground, savesMemory = false} = scene;
+	const {plan, best, ask, ground, savesMemory = false} = scene;
 	const same = await askAt({...plan.settings, ...change}, ask, ground);
 	if (savesMemory && isGood(same)) return compare(scene, kind, text, same);
 	const most = ground.machine.vram && (await mostFor(scene, same.settings, ground.machine));
-	const layersNow = scene.best?.settings.gpuLayers ?? 0;
-	const isMore =
-		most &&
-		(most.settings.gpuLayers > layersNow ||
-			(most.settings.gpuLayers === layersNow && most.settings.cpuExpertLayers < (scene.best ?? plan).settings.cpuExpertLayers));
-	const next = isMore ? most : same;
-	return compare(scene, kind, text, next);
+	const isMore = most && (best ? hasMoreOnGpu(most, best) : most.settings.gpuLayers > 0);
+	return compare(scene, kind, text, betterOf(same, isMore ? most : undefined));
 };
 
 /** The largest one that does it. What is freed is worth the slower prompts only where it makes room for something, and half of the batch does. */
@@ -124,9 +119,10 @@ const withoutBudget = (side: 'vram' | 'ram') => async (scene: Scene) => {
 	if (memory?.budgetBytes === undefined || limitBytes(memory) < memory.budgetBytes) return undefined;
 	const machine = {...ground.machine, [side]: {...memory, budgetBytes: undefined}};
 	const free: Ground = {...ground, machine};
-	const same = () => planOf({...free, settings: plan.settings, dryRun: known.dryRun});
-	const next = (await wholeContextFor(scene, {}, machine)) ?? (side === 'vram' ? await mostFor(scene, plan.settings, machine) : same());
-	return next && compare(scene, 'budget', `without the ${side === 'vram' ? 'VRAM' : 'RAM'} budget`, next);
+	const same = planOf({...free, settings: plan.settings, dryRun: known.dryRun});
+	const whole = await wholeContextFor(scene, {}, machine);
+	const next = whole ?? betterOf(same, side === 'vram' ? await mostFor(scene, plan.settings, machine) : undefined);
+	return compare(scene, 'budget', `without the ${side === 'vram' ? 'VRAM' : 'RAM'} budget`, next);
 };
 
 /** What a key in the tuner does, or another start. */

@@ -10,15 +10,16 @@ import type {Advice, AskDryRun} from './types.js';
 const mostAdvice = 8;
 const mostOfKind = 2;
 
-/** Gains that differ by less are the same: then the first candidate does less harm. */
-const gainStep = ({gain}: Found): number => Math.round(gain / leastGain);
+/** Speeds that differ by less than a step are the same: then the first candidate does less harm. Unknown ones come last. */
+const speedStep = ({advice: {tokensPerSecond}}: Found): number =>
+	tokensPerSecond === undefined ? Number.MIN_SAFE_INTEGER : Math.round(Math.log(tokensPerSecond) / Math.log1p(leastGain));
 
 /** What repairs comes first, then what needs least, then what does not cost much quality, then what makes it faster. */
 const inOrder = (a: Found, b: Found): number =>
 	Number(b.improves) - Number(a.improves) ||
 	needs[a.kind] - needs[b.kind] ||
 	Number(a.losesMuchQuality ?? false) - Number(b.losesMuchQuality ?? false) ||
-	gainStep(b) - gainStep(a);
+	speedStep(b) - speedStep(a);
 
 /** The best of each kind before a second one of any. */
 const shortened = (found: readonly Found[]): readonly Found[] => {

@@ -437,6 +437,36 @@ test('a GPU that is slower than the CPU: without its layers', async () => {
 	expect(advice[0]?.tokensPerSecond).toBeGreaterThan(plan.tokensPerSecond ?? 0);
 });
 
+describe('what a GPU that is slower than the CPU would make slower', () => {
+	const slow = {...speeds, gpuBytesPerSecond: 2e9};
+	test('a smaller cache is not filled up with layers', async () => {
+		const small = {...dense, sizes: {...dense.sizes, blocks: dense.sizes.blocks.map(() => ({bytes: 0.05e9, expertBytes: 0}))}};
+		const more = {weights: small, facts: {...facts, weights: small}, speeds: slow};
+		const {advice, plan} = await adviceAt({gpuLayers: 50, contextSize: 32_768}, machineOf(12, 64), more);
+		expect(plan.verdict).toBe('fits');
+		const cache = advice.filter(({text}) => text.startsWith('KV cache'));
+		expect(cache.map(({settings}) => settings?.gpuLayers)).toEqual([50, 50]);
+		for (const {text, tokensPerSecond = 0} of advice)
+			expect([text, tokensPerSecond > 0.98 * (plan.tokensPerSecond ?? 0)]).toEqual([text, true]);
+	});
+
+	test('layers are not what makes it fit', async () => {
+		const {advice} = await adviceAt({gpuLayers: 0}, machineOf(12, 64, 0.4), {speeds: slow});
+		expect(advice.map(one => adviceText(one))).toEqual([
+			expect.stringMatching(/^batch 512 → 256 .*: then it fits, frees 238 MiB of VRAM, ≈ 0\.95 tok\/s$/),
+			expect.stringMatching(/^without the GPU \(--gpu off\): then it fits, .*≈ 0\.95 tok\/s$/),
+			'without the VRAM budget: then it fits, ≈ 0.95 tok/s',
+		]);
+	});
+
+	test('the fastest is told first of what makes it fit', async () => {
+		const {advice} = await adviceAt({gpuLayers: 60}, machineOf(12, 64), {speeds: slow});
+		expect(advice[0]).toMatchObject({verdict: 'fits', settings: {gpuLayers: 0}});
+		const known = advice.filter(({settings}) => settings).map(({tokensPerSecond = 0}) => tokensPerSecond);
+		expect(known).toEqual([...known].sort((a, b) => b - a));
+	});
+});
+
 test('without a device there is nothing about layers or cards', async () => {
 	const {texts} = await adviceAt({gpuLayers: 0}, machineOf(undefined, 64));
 	expect(texts.join()).not.toMatch(/GPU|layers/);
