@@ -1,6 +1,7 @@
 import {basename} from 'node:path';
 import {count, fileSize, memory} from '../lib/format.js';
 import {fewestPromptTokens} from '../planner/calibration.js';
+import {vramMarginBytes} from '../planner/memory.js';
 import {adviceText, bindingText, slowerGpuText} from '../planner/plan-words.js';
 import {refusalOf} from '../planner/refusal.js';
 import {usedBatchSize} from '../planner/settings.js';
@@ -14,6 +15,7 @@ import {
 	bytesWords,
 	contextWords,
 	largestContextWords,
+	machinesWords,
 	machineWords,
 	shortVerdictWords,
 	speedWords,
@@ -109,7 +111,7 @@ const cardsTable = (reports: readonly Report[], width: number): readonly string[
 	const hasExperts = reports.some(({model}) => model.expertLayers > 0);
 	const tables = details.map(({hasContext, verdict, gap}) => {
 		const cells: ReadonlyArray<Cell<Report>> = [
-			right('card', ({target}) => memory(target.machine.vram?.totalBytes)),
+			right('card', cardWords),
 			right('layers', ({chosen}) => String(chosen.settings.gpuLayers)),
 			...(hasExperts ? [right('ncmoe', ({chosen}: Report) => String(chosen.settings.cpuExpertLayers))] : []),
 			right('VRAM', report => vramCell(report.chosen, report)),
@@ -147,7 +149,18 @@ const cpuWords = ({isElsewhere, speeds}: Target): string => {
 		: ', and a CPU whose threads are as fast as those here';
 };
 
-const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => {
+/** Why less is filled than there is. */
+const marginNotes = ({chosen, target: {machine}, bindingLimit, largestContext}: Report): readonly string[] => {
+	const {vram} = machine;
+	if (!vram || vram.budgetBytes !== undefined) return [];
+	const limits = [bindingLimit?.limit, largestContext?.bindingLimit?.limit];
+	return limits.includes('VRAM') || chosen.vramVerdict === 'tight'
+		? [`${memory(vramMarginBytes(vram))} of VRAM are a margin for the driver and other programs.`]
+		: [];
+};
+
+const notes = (report: Report): readonly string[] => {
+	const {chosen, plans, target, warnings} = report;
 	const {gpuLayers, contextSize} = chosen.settings;
 	const fill = Math.min(usualFillTokens, contextSize);
 	const hasSpeeds = plans.some(({tokensPerSecond}) => tokensPerSecond !== undefined);
@@ -165,6 +178,7 @@ const notes = ({chosen, plans, target, warnings}: Report): readonly string[] => 
 		...(hasSpeeds ? [`≈ tok/s: with ${fill === 1 ? '1 token' : `${count(fill)} tokens`} in the context${cpuWords(target)}.`] : []),
 		...(gpuLayers > 0 && target.speeds?.gpuBytesPerSecond === undefined ? [speedNote(target)] : []),
 		...(hasSpeeds && !hasPromptSpeeds ? [promptNote(target)] : []),
+		...marginNotes(report),
 	];
 };
 
@@ -176,43 +190,54 @@ const wayWords = ({chosen, plans, isGpuSlower}: Report): string => {
 		: 'most layers that the VRAM takes';
 };
 
+/** The layers were chosen, and some can be. */
+const isFree = (report: Report): boolean =>
+	!report.isGiven && report.target.machine.vram !== undefined && recommendedOf(report) !== undefined;
+
+/** What keeps it from being more. */
+const limitWords = (report: Report): readonly string[] => {
+	const {chosen, bindingLimit, isGpuSlower, model} = report;
+	if (bindingLimit) return [`${bindingText(chosen, bindingLimit)}.`];
+	return isFree(report) && !isGpuSlower && untakenIn(chosen, model.weights.sizes) === 0 ? ['All layers fit on the GPU.'] : [];
+};
+
+const adviceLines = (texts: readonly string[], width: number): readonly string[] =>
+	texts.length > 0 ? ['', 'Advice', ...texts.flatMap(text => wrapped(`- ${text}`, width, '  '))] : [];
+
 const one = (report: Report, width: number): readonly string[] => {
-	const {chosen, bindingLimit, isGpuSlower, advice, isGiven, target, model} = report;
-	const isFree = !isGiven && target.machine.vram !== undefined && recommendedOf(report) !== undefined;
-	const allFit =
-		isFree && !bindingLimit && !isGpuSlower && untakenIn(chosen, model.weights.sizes) === 0 ? ['All layers fit on the GPU.'] : [];
 	const words = [
-		...(isFree ? [`▸ recommended: ${wayWords(report)}.`] : []),
-		...(bindingLimit ? [`${bindingText(chosen, bindingLimit)}.`] : allFit),
+		...(isFree(report) ? [`▸ recommended: ${wayWords(report)}.`] : []),
+		...limitWords(report),
 		...keptWords(report),
 		...ramNotes(report),
 		contextWords(report),
 		...notes(report),
 	];
-	return [
-		...layersTable(report, width),
-		'',
-		...words.flatMap(line => wrapped(line, width)),
-		...(advice.length > 0 ? ['', 'Advice', ...advice.flatMap(item => wrapped(`- ${adviceText(item)}`, width, '  '))] : []),
-	];
+	const advice = report.advice.map(item => adviceText(item));
+	return [...layersTable(report, width), '', ...words.flatMap(line => wrapped(line, width)), ...adviceLines(advice, width)];
 };
+
+const cardWords = ({target}: Report): string => memory(target.machine.vram?.totalBytes);
+
+/** What is said of several cards once, and for which where it is not for all. */
+const byCard = (reports: readonly Report[], wordsOf: (report: Report) => readonly string[]): readonly string[] => {
+	const said = reports.map(report => ({card: cardWords(report), words: wordsOf(report)}));
+	return [...new Set(said.flatMap(({words}) => words))].map(text => {
+		const cards = said.filter(({words}) => words.includes(text)).map(({card}) => card);
+		return cards.length === reports.length ? text : `${cards.join(', ')}: ${text}`;
+	});
+};
+
+/** Of each card. */
+const mostAdvice = 2;
 
 const sideBySide = (reports: readonly Report[], width: number): readonly string[] => {
-	const limits = reports.flatMap(({chosen, bindingLimit, target}) =>
-		bindingLimit ? [`${memory(target.machine.vram?.totalBytes)}: ${bindingText(chosen, bindingLimit)}.`] : [],
+	const limits = reports.map(
+		report => `${cardWords(report)}: ${[...limitWords(report), ...ramNotes(report), contextWords(report)].join(' ')}`,
 	);
-	const words = [...limits, ...new Set(reports.flatMap(report => notes(report)))];
-	return [...cardsTable(reports, width), '', ...words.flatMap(line => wrapped(line, width))];
-};
-
-/** Where it differs between cards, each says for which. */
-const weightsLines = (reports: readonly Report[]): readonly string[] => {
-	const texts = [...new Set(reports.map(({chosen}) => weightsWords(chosen)))];
-	if (texts.length === 1) return texts;
-	return texts.map(text => {
-		const cards = reports.filter(({chosen}) => weightsWords(chosen) === text).map(({target}) => memory(target.machine.vram?.totalBytes));
-		return `${cards.join(', ')}: ${text}`;
-	});
+	const words = [...limits, ...byCard(reports, notes)];
+	const advice = byCard(reports, report => report.advice.slice(0, mostAdvice).map(item => adviceText(item)));
+	return [...cardsTable(reports, width), '', ...words.flatMap(line => wrapped(line, width)), ...adviceLines(advice, width)];
 };
 
 /** For people; at most `width` cells wide but for names that are longer. */
@@ -220,14 +245,13 @@ export const planText = (reports: readonly Report[], {ascii, width}: {readonly a
 	const [first] = reports;
 	if (!first) return '';
 	const isSingle = reports.length === 1;
-	const machines = isSingle ? machineWords(first) : ['Other machines, side by side'];
 	const head = [
 		modelLine(first),
-		...machines,
+		...(isSingle ? machineWords(first) : [machinesWords(first)]),
 		settingsLine(first),
 		...recurrentLines(first),
 		...draftLines(first),
-		...weightsLines(reports),
+		...byCard(reports, ({chosen}) => [weightsWords(chosen)]),
 		'',
 	];
 	const body = isSingle ? one(first, width) : sideBySide(reports, width);

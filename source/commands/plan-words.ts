@@ -5,6 +5,7 @@ import {contextBindingText, withLayersText} from '../planner/plan-words.js';
 import type {Refusal} from '../planner/refusal.js';
 import type {Memory, Plan, Verdict} from '../planner/types.js';
 import type {Report} from './plan-report.js';
+import type {Target} from './plan-target.js';
 
 export const noGpu = 'llama.cpp uses no GPU here: all layers stay on the CPU.';
 
@@ -70,14 +71,23 @@ const memoryWords = ({totalBytes, otherBytes, budgetBytes}: Memory): string => {
 const speed = (bytesPerSecond: number | undefined): string =>
 	bytesPerSecond === undefined ? '' : ` at ${Math.round(bytesPerSecond / 1e9)} GB/s`;
 
+const ramWords = ({machine: {ram}, speeds}: Target): readonly string[] =>
+	ram ? [`${memory(ram.totalBytes)} of RAM${speed(speeds?.cpuBytesPerSecond)}`] : [];
+
+/** What several machines that differ in their cards have in common. */
+export const machinesWords = ({target}: Report): string => {
+	const vram = speed(target.speeds?.gpuBytesPerSecond);
+	const common = [...(vram ? [`VRAM${vram}`] : []), ...ramWords(target)];
+	return `Other machines, side by side${common.length > 0 ? `: ${common.join(', ')}` : ''}`;
+};
+
 /** What is planned for. */
 export const machineWords = ({target, device}: Report): readonly string[] => {
 	const {machine, speeds, isElsewhere} = target;
 	const {vram, ram, isUnified} = machine;
 	if (isElsewhere) {
 		const card = vram ? `${memory(vram.totalBytes)} of VRAM${speed(speeds?.gpuBytesPerSecond)}` : 'no GPU';
-		const rest = ram ? `, ${memory(ram.totalBytes)} of RAM${speed(speeds?.cpuBytesPerSecond)}` : '';
-		return [`Another machine: ${card}${rest}`];
+		return [`Another machine: ${[card, ...ramWords(target)].join(', ')}`];
 	}
 
 	return [

@@ -107,11 +107,7 @@ const rowsAround = async (chosen: Plan, {gpuLayers, model}: Scene, mostCpuExpert
 };
 
 /** `isRead`: somebody reads more of it than the settings that were chosen. */
-const reportOn = async (
-	target: Target,
-	scene: Scene,
-	{isRead, withAdvice}: {readonly isRead: boolean; readonly withAdvice: boolean},
-): Promise<Report> => {
+const reportOn = async (target: Target, scene: Scene, isRead: boolean): Promise<Report> => {
 	const {model, device, gpuLayers, contextSize} = scene;
 	const {weights, trainedContext} = model.facts;
 	const {machine, speeds, hasOtherCard} = target;
@@ -150,7 +146,7 @@ const reportOn = async (
 		bindingLimit,
 		isGpuSlower,
 		largestContext: isRead ? await largestContext(chosen, trainedContext, machine, planFor) : undefined,
-		advice: withAdvice
+		advice: isRead
 			? await adviceFor({
 					plan: chosen,
 					weights,
@@ -260,9 +256,8 @@ export const plan = async (options: Wishes, model: PlanModel, outside: PlanOutsi
 		};
 		const scene: Scene = {...asked, kept: await readKept(options, asked, outside)};
 		const isRead = !options.plan.printCommand;
-		const withAdvice = isRead && (targets.length === 1 || options.json);
 		const reports: Report[] = [];
-		for (const target of targets) reports.push(await reportOn(target, scene, {isRead, withAdvice}));
+		for (const target of targets) reports.push(await reportOn(target, scene, isRead));
 		status.clear();
 		print(reports, options, outside);
 		return 0;

@@ -373,6 +373,34 @@ describe('as text', () => {
 		]);
 		expect(stdout).toMatch(/\n8\.0 GiB: VRAM binds: 1\d layers; the 1\dth needs /);
 	});
+
+	test('several cards say what one alone says, each once', async () => {
+		const scene = {model: {trainedContext: 131_072}};
+		const rates = ['--ram', '64G', '--gpu-bandwidth', '360', '--ram-bandwidth', '80'];
+		const cards = (await run(['--vram', '8G,12G,48G', ...rates], scene)).stdout.replaceAll(/\n +|(?<=\S)\n(?=\S)/g, ' ');
+		expect(cards).toContain('Other machines, side by side: VRAM at 360 GB/s, 64.0 GiB of RAM at 80 GB/s');
+		for (const [size, margin] of [
+			['8', '8.0 GiB, 12.0 GiB: 256 MiB'],
+			['48', '48.0 GiB: 983 MiB'],
+		]) {
+			const alone = (await run(['--vram', `${size}G`, '--ram', '128G', ...rates.slice(2)], scene)).stdout.replaceAll('\n', ' ');
+			const limit = /(?:VRAM binds: .*|All layers fit on the GPU\.) Largest context [^.]*\./.exec(alone)?.[0] ?? 'nothing';
+			expect(cards).toContain(`${size}.0 GiB: ${limit}`);
+			expect(cards).toContain(`${margin} of VRAM are a margin for the driver and other programs.`);
+			expect(cards).toContain(`- ${size}.0 GiB: context 8,192 → 4,096: `);
+		}
+
+		expect(cards.split('with 1,000 tokens in the context')).toHaveLength(2);
+	});
+
+	test.each([
+		['without a budget', ['-ngl', 'auto'], true],
+		['of a budget nothing stays free', ['--vram', '8G'], false],
+	])('the margin is named where it binds: %s', async (_what, argv, isNamed) => {
+		const {stdout} = await run(argv);
+		expect(stdout).toContain('VRAM binds');
+		expect(stdout.includes('256 MiB of VRAM are a margin for the driver and other programs.')).toBe(isNamed);
+	});
 });
 
 describe('--json', () => {
