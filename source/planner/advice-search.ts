@@ -35,19 +35,20 @@ export const mostFor = async (scene: Scene, settings: Settings, machine: Machine
 	return experts ?? mostLayers(settings, facts.layers, known, ask, {...ground, machine});
 };
 
-/** With all of the context that was wanted, where there is less of it; undefined: it does not fit, or goes with as many layers without the change. */
-export const wholeContextFor = async (scene: Scene, change: Partial<Settings>, machine: Machine): Promise<Plan | undefined> => {
+/** With all of the context that was wanted, where there is less of it; undefined: it does not fit. */
+export const wholeContext = async (scene: Scene, change: Partial<Settings>, machine: Machine): Promise<Plan | undefined> => {
 	const {plan, ask, ground, wantedContext = 0} = scene;
 	if (wantedContext <= plan.settings.contextSize) return undefined;
-	const wholeAt = async (settings: Settings, on: Machine): Promise<Plan | undefined> => {
-		const same = await askAt(settings, ask, {...ground, machine: on});
-		const most = on.vram && (await mostFor(scene, settings, on));
-		const better = betterOf(same, most);
-		return isGood(better) ? better : undefined;
-	};
-	const wanted = {...plan.settings, contextSize: wantedContext};
-	const without = await wholeAt(wanted, ground.machine);
-	const whole = await wholeAt({...wanted, ...change}, machine);
+	const settings = {...plan.settings, contextSize: wantedContext, ...change};
+	const same = await askAt(settings, ask, {...ground, machine});
+	const better = betterOf(same, machine.vram && (await mostFor(scene, settings, machine)));
+	return isGood(better) ? better : undefined;
+};
+
+/** The same; undefined also where it goes with as many layers without the change. */
+export const wholeContextFor = async (scene: Scene, change: Partial<Settings>, machine: Machine): Promise<Plan | undefined> => {
+	const without = await wholeContext(scene, {}, scene.ground.machine);
+	const whole = await wholeContext(scene, change, machine);
 	return whole && whole.settings.gpuLayers > (without?.settings.gpuLayers ?? -1) ? whole : undefined;
 };
 

@@ -1,7 +1,15 @@
 import type {CacheType, Settings} from '../engine/types.js';
 import {count} from '../lib/format.js';
 import {betterOf, type Candidate, compare, type Found, hasMoreOnGpu, isGood, type Kind, type Scene} from './advice-scene.js';
-import {fewestExpertsFor, hasOpenExperts, knownWithoutGpu, mostFor, wholeContextFor, withoutGpuText} from './advice-search.js';
+import {
+	fewestExpertsFor,
+	hasOpenExperts,
+	knownWithoutGpu,
+	mostFor,
+	wholeContext,
+	wholeContextFor,
+	withoutGpuText,
+} from './advice-search.js';
 import {askAt, type Ground} from './layer-search.js';
 import {limitBytes, planOf} from './memory.js';
 import {cannotLock} from './mlock.js';
@@ -24,6 +32,13 @@ const changed = async (scene: Scene, kind: Kind, text: string, change: Partial<S
 const withSmallerBatch = async (scene: Scene) => {
 	const {plan, ground, wantedContext = 0, savesMemory = false} = scene;
 	const {batchSize, contextSize} = plan.settings;
+	// A small context was given no larger one, which is what makes room for all of it.
+	if (batchSize === contextSize) {
+		const whole = await wholeContext(scene, {}, ground.machine);
+		const text = `context ${count(contextSize)} → ${count(wantedContext)} with a batch of ${count(batchSize)}${slowerPromptsText}`;
+		if (whole) return compare(scene, 'batch', text, whole);
+	}
+
 	const used = usedBatchSize({batchSize, contextSize: Math.max(contextSize, wantedContext)});
 	const isShort = !isGood(plan) || contextSize < wantedContext;
 	const isNeeded = savesMemory || plan.verdict !== 'fits';

@@ -301,6 +301,17 @@ describe('a smaller batch', () => {
 	});
 });
 
+test('the batch that a small context was given makes room for all of it', async () => {
+	const settings = {gpuLayers: 0, contextSize: 256, batchSize: 256};
+	const {advice, planAt} = await adviceAt(settings, machineOf(12, 64, 0.4), {wantedContext: 8192, speeds: undefined});
+	const [first] = advice;
+	expect(first && adviceText(first)).toBe(
+		'context 256 → 8,192 with a batch of 256 (long prompts are read more slowly): the whole context of 8,192',
+	);
+	expect(first?.settings && planAt(first.settings).verdict).toBe('fits');
+	expect(first?.settings).toMatchObject({batchSize: 256, contextSize: 8192});
+});
+
 describe('no larger card than it takes', () => {
 	test('a budget that is all that lacks', async () => {
 		const {texts} = await adviceAt({gpuLayers: 20}, machineOf(48, 64, 12), {speeds: undefined});
