@@ -2,7 +2,7 @@ import {EngineError, isAborted} from '../engine/engine-errors.js';
 import type {Settings, WantedSettings} from '../engine/types.js';
 import type {Fit, PlanFor} from './fit.js';
 import {isWorse, ramMarginBytes, vramMarginBytes, worseOf} from './memory.js';
-import {contextSizes} from './settings.js';
+import {contextSizes, contextStep} from './settings.js';
 import type {Machine, Memory, Plan, Verdict} from './types.js';
 
 export type LargestContext = Fit & {
@@ -10,10 +10,8 @@ export type LargestContext = Fit & {
 	readonly refused: number | undefined;
 };
 
-/** llama.cpp pads to multiples of it. */
-const step = 256;
-export const smallestContext = (trainedContext = step): number => Math.min(step, trainedContext);
-const searched: readonly number[] = [step, ...contextSizes];
+export const smallestContext = (trainedContext = contextStep): number => Math.min(contextStep, trainedContext);
+const searched: readonly number[] = [contextStep, ...contextSizes];
 
 type Wishes = {readonly settings: Settings; readonly machine: Machine; readonly largest: number};
 
@@ -49,12 +47,12 @@ const narrowed = async (
 	let {fitting, over} = wide;
 	for (let asked = 0; ; asked++) {
 		const [low, high] = [fitting.settings.contextSize, over.settings.contextSize];
-		const [least, most] = [Math.floor(low / step) + 1, Math.ceil(high / step) - 1];
+		const [least, most] = [Math.floor(low / contextStep) + 1, Math.ceil(high / contextStep) - 1];
 		if (least > most) return {fitting, over};
 		const [left, missing] = [leftBytes(fitting), -leftBytes(over)];
 		const isGuessed = asked < mostGuesses && missing > 0 && Number.isFinite(left);
 		const guess = low + (high - low) * (isGuessed ? left / (left + missing) : 0.5);
-		const plan = await planAt(step * Math.min(most, Math.max(least, Math.floor(guess / step))));
+		const plan = await planAt(contextStep * Math.min(most, Math.max(least, Math.floor(guess / contextStep))));
 		if (isFit(plan)) fitting = plan;
 		else over = plan;
 	}
@@ -63,7 +61,7 @@ const narrowed = async (
 /** The largest context with the layers as they are; undefined: none fits. It does not push weights out of RAM that would stay there with a smaller one. */
 const fitContext = async ({settings, machine, largest}: Wishes, planFor: PlanFor): Promise<Fit | undefined> => {
 	const {contextSize} = settings;
-	const least = contextSize < step ? [contextSize] : [];
+	const least = contextSize < contextStep ? [contextSize] : [];
 	const sizes = [...[...least, ...searched].filter(size => size < largest), largest];
 	const planAt = (size = largest) => planFor({...settings, contextSize: size});
 	let fitting = await planAt(sizes[0]);

@@ -217,7 +217,7 @@ export const warningsOf = (settings: Settings, limits: Pick<Limits, 'trainedCont
 const defaultContextSize = 8192;
 
 /** llama.cpp pads to multiples of it: 1 makes 256, 1,000 make 1,024. */
-const contextStep = 256;
+export const contextStep = 256;
 
 /** What is wanted first, as llama.cpp makes it; a smaller or larger one is the answer of a fit. */
 export const wantedContext = (wanted: WantedSettings['contextSize'], trained: number | undefined): number => {
