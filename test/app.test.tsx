@@ -531,6 +531,16 @@ describe('tuner', () => {
 		expect(screen.screen()).toContain('You said: hello');
 	});
 
+	test('advice that is looked at is asked for anew when the settings become others', async () => {
+		await using screen = await open();
+		await screen.press('tab');
+		await screen.type('a');
+		await screen.waitForText('frees');
+		await screen.services.open(otherModel.path);
+		await screen.waitForText('other');
+		await screen.waitForText('frees');
+	});
+
 	test('the tuner’s keys stay in the tuner', async () => {
 		await using screen = await open({reply: () => `${'line\n'.repeat(60)}last line`});
 		await screen.submit('long');

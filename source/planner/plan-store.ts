@@ -285,7 +285,7 @@ export const createPlanStore = ({
 		/** Of the RAM where there is no GPU. */
 		setBudget(size: Size | undefined) {
 			const side = limits()?.gpuLayers ? 'vram' : 'ram';
-			change({budgets: {...store.get().budgets, [side]: size}, binding: undefined});
+			change({budgets: {...store.get().budgets, [side]: size}, binding: undefined, advice: undefined});
 			preview();
 		},
 		dispose() {

@@ -1,5 +1,5 @@
 import {Box, Text} from 'ink';
-import type {ReactNode} from 'react';
+import {type ReactNode, useEffect} from 'react';
 import {tunedFrom} from '../../engine/engine-state.js';
 import type {Settings} from '../../engine/types.js';
 import {count} from '../../lib/format.js';
@@ -186,6 +186,11 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 		state.pending && contextUsed >= state.pending.contextSize ? contextUsed : undefined,
 	);
 	const readings = useStore(monitor, snapshot => snapshot);
+	// What was advised, or asked about, is no longer what is on the screen.
+	const lacksAdvice = props.mode === 'advice' && applied !== undefined && state.advice === undefined;
+	useEffect(() => {
+		if (lacksAdvice) void plan.advise();
+	}, [lacksAdvice, plan]);
 	return (
 		<TunerView
 			{...props}
