@@ -1,5 +1,5 @@
 import {Box, Text, useInput} from 'ink';
-import {useEffect, useState} from 'react';
+import {memo, useEffect, useState} from 'react';
 import {createTranscript} from '../../chat/transcript.js';
 import {sameRow} from '../../chat/transcript-place.js';
 import {rowsBelow, type ScrollEvent, type ScrollState, visibleTop} from '../components/scroll-reducer.js';
@@ -31,7 +31,7 @@ const Welcome = ({width, height}: {readonly width: number; readonly height: numb
 	);
 };
 
-export const ChatPane = ({width, height, isActive, scroll, onScroll}: ChatPaneProps) => {
+export const ChatPane = memo(({width, height, isActive, scroll, onScroll}: ChatPaneProps) => {
 	const theme = useTheme();
 	const {chat} = useServices();
 	const messages = useStore(chat, state => state.messages);
@@ -67,4 +67,4 @@ export const ChatPane = ({width, height, isActive, scroll, onScroll}: ChatPanePr
 			{below > 0 ? <Text color={theme.dim}>{`${lines.length - top - shownRows} lines below, Ctrl+End goes there`}</Text> : null}
 		</Box>
 	);
-};
+});

@@ -1,18 +1,13 @@
 import {Box, Text} from 'ink';
+import {memo} from 'react';
 import {useTheme} from '../theme.js';
 
 export type Hint = readonly [key: string, text: string];
 
+type FooterProps = {readonly hints: readonly Hint[]; readonly message: string | undefined; readonly width: number};
+
 /** What the keys do now; a message takes their place. */
-export const Footer = ({
-	hints,
-	message,
-	width,
-}: {
-	readonly hints: readonly Hint[];
-	readonly message: string | undefined;
-	readonly width: number;
-}) => {
+export const Footer = memo(({hints, message, width}: FooterProps) => {
 	const theme = useTheme();
 	return (
 		<Box width={width} height={1} paddingX={1} overflow="hidden">
@@ -35,4 +30,4 @@ export const Footer = ({
 			)}
 		</Box>
 	);
-};
+});

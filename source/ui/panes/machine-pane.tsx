@@ -1,4 +1,5 @@
 import {Box, Text} from 'ink';
+import {memo} from 'react';
 import type {Rates} from '../../chat/token-rate.js';
 import type {Device, Drafting} from '../../engine/types.js';
 import {gibibytes} from '../../lib/format.js';
@@ -189,17 +190,20 @@ const gaugeVerdicts: Record<PlanVerdict, Verdict> = {fits: 'fits', tight: 'tight
 
 type MachinePaneProps = {readonly width: number; readonly height: number};
 
-export const MachinePane = ({width, height}: MachinePaneProps) => {
+export const MachinePane = memo(({width, height}: MachinePaneProps) => {
 	const {engine, monitor, plan, rate} = useServices();
 	const phase = useStore(engine, state => state.phase);
 	const device = useStore(engine, state => state.device);
 	const applied = useStore(engine, state => state.applied);
-	const contextUsed = useStore(engine, state => state.contextUsed);
-	const drafting = useStore(engine, state => state.drafting);
+	const rates = useRates(rate);
+	// While an answer is written, as often as the rates: what each token changes would have all of the pane drawn anew.
+	const isSettled = phase.name !== 'writing';
+	useStore(engine, ({contextUsed}) => isSettled && contextUsed);
+	useStore(engine, ({drafting}) => isSettled && drafting);
+	const {contextUsed, drafting} = engine.get();
 	const readings = useStore(monitor, snapshot => snapshot);
 	const added = useStore(plan, state => state.added);
 	const verdicts = useStore(plan, state => (state.pending ? state.plan : undefined));
-	const rates = useRates(rate);
 	const isLoading = phase.name === 'loading' || phase.name === 'reloading';
 	return (
 		<MachineView
@@ -215,4 +219,4 @@ export const MachinePane = ({width, height}: MachinePaneProps) => {
 			load={isLoading && phase.progress !== undefined ? {progress: phase.progress, etaMs: phase.remainingMs} : undefined}
 		/>
 	);
-};
+});

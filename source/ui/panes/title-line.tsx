@@ -1,28 +1,28 @@
 import {Box, Text} from 'ink';
+import {memo} from 'react';
 import type {EngineState} from '../../engine/engine-state.js';
 import {fileSize} from '../../lib/format.js';
 import {phaseText} from '../phase-text.js';
 import {useTheme} from '../theme.js';
 import {useSilence} from '../use-silence.js';
 
-type TitleLineProps = {readonly engine: EngineState; readonly width: number};
+type TitleLineProps = Pick<EngineState, 'model' | 'phase' | 'device'> & {readonly width: number};
 
 const backendNames = {cuda: 'CUDA', vulkan: 'Vulkan', metal: 'Metal', cpu: 'CPU only'};
 
-const deviceText = ({device}: EngineState, separator: string, isWide: boolean): string => {
+const deviceText = ({device}: Pick<EngineState, 'device'>, separator: string, isWide: boolean): string => {
 	if (!device) return '';
 	if (device.backend === 'cpu') return backendNames.cpu;
 	const names = device.names.length > 1 ? `${device.names.length} devices` : (device.names[0] ?? '').replace(/ \(.*\)$/, '');
 	return isWide ? `${backendNames[device.backend]} ${separator} ${names}` : `${backendNames[device.backend]} ${names}`;
 };
 
-export const TitleLine = ({engine, width}: TitleLineProps) => {
+export const TitleLine = memo(({model, phase, device, width}: TitleLineProps) => {
 	const theme = useTheme();
 	const {separator, dot, approximately} = theme.glyphs;
-	const {model, phase} = engine;
 	const isWide = width >= 100;
 	const facts = model && [isWide && model.quantization, isWide && `${model.layers} layers`, fileSize(model.sizeBytes)].filter(Boolean);
-	const deviceName = deviceText(engine, separator, isWide);
+	const deviceName = deviceText({device}, separator, isWide);
 	/** Before the device's name is cut, the model's is. */
 	const leastDevice = Math.min(deviceName.length, Math.floor(width * 0.3));
 	const silentFor = useSilence(phase, phase.name === 'loading' || phase.name === 'reloading');
@@ -52,4 +52,4 @@ export const TitleLine = ({engine, width}: TitleLineProps) => {
 			</Box>
 		</Box>
 	);
-};
+});

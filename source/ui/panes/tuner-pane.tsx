@@ -1,5 +1,5 @@
 import {Box, Text} from 'ink';
-import {type ReactNode, useEffect} from 'react';
+import {memo, type ReactNode, useEffect} from 'react';
 import {tunedFrom} from '../../engine/engine-state.js';
 import type {Settings} from '../../engine/types.js';
 import {count} from '../../lib/format.js';
@@ -170,7 +170,7 @@ type TunerPaneProps = Pick<TunerViewProps, 'width' | 'height' | 'isCompact' | 'i
 	readonly onBudgetSet: () => void;
 };
 
-export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
+export const TunerPane = memo(({onBudgetSet, ...props}: TunerPaneProps) => {
 	const {engine, plan, monitor, setBudget} = useServices();
 	const applied = useStore(engine, tunedFrom);
 	const hasFailed = useStore(engine, ({failedWith}) => failedWith !== undefined);
@@ -210,4 +210,4 @@ export const TunerPane = ({onBudgetSet, ...props}: TunerPaneProps) => {
 			}}
 		/>
 	);
-};
+});

@@ -1,4 +1,5 @@
 import {Box, Text, useInput} from 'ink';
+import {useCallback, useMemo} from 'react';
 import {isQueued} from '../../chat/chat-reducer.js';
 import {parseInput} from '../../chat/commands.js';
 import {describeError} from '../../engine/engine-errors.js';
@@ -32,7 +33,7 @@ type MainScreenProps = {
 	readonly onCommand: (name: 'help' | 'model' | 'quit') => void;
 };
 
-const hintsFor = ({focus, tuner}: AppState, stops: boolean, columns: number): readonly Hint[] => [
+const hintsFor = (focus: AppState['focus'], tuner: TunerMode, stops: boolean, columns: number): readonly Hint[] => [
 	['Tab', focus === 'chat' ? 'tuner' : 'chat'],
 	['Esc', focus === 'tuner' && tuner !== 'settings' ? 'back' : stops ? 'stop' : columns < 70 ? 'back' : 'put back'],
 	['^O', 'models'],
@@ -51,8 +52,10 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 	const theme = useTheme();
 	const services = useServices();
 	const {chat, engine, plan} = services;
-	const engineState = useStore(engine, state => state);
-	const {phase} = engineState;
+	// Not all of the state, which is another with every token.
+	const model = useStore(engine, state => state.model);
+	const phase = useStore(engine, state => state.phase);
+	const device = useStore(engine, state => state.device);
 	const app = useStore(appStore, state => state);
 	const isMoved = useStore(plan, state => state.pending !== undefined);
 	const isChat = app.focus === 'chat';
@@ -192,13 +195,16 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 		else if (verb === 'endOfInput' && isChat && draft === '') onCommand('quit');
 	});
 
+	const leaveBudget = useCallback(() => dispatch({type: 'tunerTurned', to: 'settings'}), [dispatch]);
+	const stops = isChat || phase.name === 'reloading' || (isBusy && !isMoved);
+	const hints = useMemo(() => hintsFor(app.focus, app.tuner, stops, columns), [app.focus, app.tuner, stops, columns]);
 	const hasExperts = (plan.limits()?.cpuExpertLayers ?? 0) > 0;
 	const layout = layoutOf(columns, rows, {promptLines: text.lines.length, isTunerFocused: !isChat, hasExperts});
 	const rules = layout.isCompact ? 1 : 2;
 	const placeholder = isIdle ? placeholders.none : isBusy && !isAnswering(phase.name) ? placeholders.busy : placeholders.ready;
 	return (
 		<Box flexDirection="column" width={columns} height={rows - 1}>
-			<TitleLine engine={engineState} width={columns} />
+			<TitleLine model={model} phase={phase} device={device} width={columns} />
 			<MachinePane width={columns} height={layout.machine.height} />
 			<TunerPane
 				width={columns}
@@ -208,7 +214,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 				selected={app.selected}
 				mode={app.tuner}
 				adviceTop={app.adviceTop}
-				onBudgetSet={() => dispatch({type: 'tunerTurned', to: 'settings'})}
+				onBudgetSet={leaveBudget}
 			/>
 			<ChatPane width={columns} height={layout.chat.height} isActive={isChat} scroll={scroll} onScroll={onScroll} />
 			<Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>
@@ -216,11 +222,7 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 				<Editor layout={text} maxRows={layout.prompt.height - rules} isActive={isChat} placeholder={placeholder} width={columns - 4} />
 			</Box>
 			{layout.isCompact ? null : <Text color={isChat ? theme.accent : theme.faint}>{theme.glyphs.rule.repeat(columns)}</Text>}
-			<Footer
-				hints={hintsFor(app, isChat || phase.name === 'reloading' || (isBusy && !isMoved), columns)}
-				message={messageFor(app.armed, waiting, isIdle)}
-				width={columns}
-			/>
+			<Footer hints={hints} message={messageFor(app.armed, waiting, isIdle)} width={columns} />
 		</Box>
 	);
 };

@@ -19,7 +19,7 @@ const ready: EngineState = {
 const loading = {name: 'loading', step: 'weights', progress: 0.43, remainingMs: 12_000} as const;
 
 const show = (width: number, state: Partial<EngineState> = {}, glyphs?: typeof asciiGlyphs) => {
-	const line = <TitleLine engine={{...ready, ...state}} width={width} />;
+	const line = <TitleLine {...ready} {...state} width={width} />;
 	return renderToString(glyphs ? <ThemeProvider value={createTheme(glyphs)}>{line}</ThemeProvider> : line, {columns: width});
 };
 
