@@ -42,6 +42,7 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 		{askInProcess},
 		{samplingFor},
 		outside,
+		{setFlagsFromString},
 	] = await Promise.all([
 		import('ink'),
 		import('./source/app.js'),
@@ -54,7 +55,10 @@ const showScreen = async (options: CliOptions, {guidePath, engineProcess}: Place
 		import('./source/engine/process-engine.js'),
 		import('./source/commands/options.js'),
 		import('./source/outside.js'),
+		import('node:v8'),
 	]);
+	// Its threads would take a tenth of a core from the first answer; Maglev's code draws a frame as fast.
+	setFlagsFromString('--no-turbofan');
 	const {stdout, env} = process;
 	const isAscii = options.ascii || !isUtf8(env, process.platform);
 	const services = createServices(
