@@ -42,7 +42,8 @@ const expand = (value: string): readonly string[] => {
 	const next = (at: number) => (factor === undefined ? at + Number(step ?? 1) : at * Number(factor));
 	const values: string[] = [];
 	for (let at = Number(first); at <= Number(last); at = next(at)) {
-		if (values.length > mostCombinations || next(at) <= at) throw new UsageError(`The range "${value}" has no end.`);
+		if (next(at) <= at) throw new UsageError(`The range "${value}" has no end.`);
+		if (values.length === mostCombinations) throw new UsageError(`The range "${value}" has more than ${mostCombinations} values.`);
 		values.push(String(at));
 	}
 

@@ -47,8 +47,10 @@ const terminalText = ({columns, rows, colourBits, isUtf8, bracketedPaste, kind, 
 		...(inside === undefined ? [] : [`in ${inside}`]),
 	].join(', ');
 
-const speed = (bytesPerSecond: number | undefined) =>
-	bytesPerSecond === undefined ? 'not known' : `${(bytesPerSecond / 1e9).toFixed(1)} GB/s`;
+const speed = (bytesPerSecond: number | undefined) => {
+	if (bytesPerSecond === undefined) return 'not known';
+	return bytesPerSecond < 1e9 ? `${Math.round(bytesPerSecond / 1e6)} MB/s` : `${(bytesPerSecond / 1e9).toFixed(1)} GB/s`;
+};
 
 const hooksText = ({engine, hooksOff}: DoctorFacts): string => {
 	if (!engine) return 'not known, because llama.cpp does not start';

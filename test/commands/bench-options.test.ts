@@ -95,6 +95,7 @@ describe('wrong usage', () => {
 		[['-ngl', '8-0'], /The range "8-0" is empty/],
 		[['-t', '1-8*1'], /has no end/],
 		[['-c', '0-10+0'], /has no end/],
+		[['-t', '1-1001'], /has more than 1000 values/],
 		[['-t', '1-100', '-b', '1-100'], /combinations/],
 		[['-mmp', '2'], /--mmap takes 0, 1 or 0,1, not "2"/],
 		[

@@ -196,6 +196,11 @@ test.each<[string, Partial<DoctorFacts>, string, string]>([
 	]);
 });
 
+test('a slow software device is not a device without speed', () => {
+	const speeds = {ramBytesPerSecond: 48e9, gpuBytesPerSecond: 17e6, answers: 3};
+	expect(doctorText({...facts, speeds}, [])).toContain('RAM 48.0 GB/s, GPU 17 MB/s');
+});
+
 test.each([60, 80, 200])('no line is wider than a terminal of %i columns, or 80', columns => {
 	const narrow = {...facts, terminal: {...terminal, columns, isUtf8: false}};
 	for (const line of doctorText(narrow, problemsOf(narrow)).split('\n')) expect(line.length).toBeLessThanOrEqual(Math.min(80, columns));
