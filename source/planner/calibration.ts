@@ -86,9 +86,13 @@ const averaged = (before: Written, latest: Written): Written => {
 	};
 };
 
+/** Another type of the KV cache, or one that is much fuller, is other work for the same weights: the mean of both would be neither. */
+const isAlike = ({work: a}: Observed, {work: b}: Observed): boolean =>
+	(['cpuCost', 'shortHeadBytes'] as const).every(part => Math.abs(a[part] - b[part]) <= 0.25 * Math.max(a[part], b[part]));
+
 const written = (before: Observed, latest: Observed): Observed => {
 	if (!isWritten(latest)) return before;
-	return isWritten(before) ? averaged(before, latest) : latest;
+	return isWritten(before) && isAlike(before, latest) ? averaged(before, latest) : latest;
 };
 
 /** What the latest answer does not tell stays what it was. */

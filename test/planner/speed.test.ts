@@ -273,6 +273,17 @@ describe('calibration', () => {
 		expect(replaced).toMatchObject({tokens: 128, tokensPerSecond: 2, work: {cpuBytes: 1e9 + 300}});
 	});
 
+	test('a few tokens of much more work are not averaged with those before', () => {
+		const told = (perSecond: number, fillTokens: number) => ({
+			...answer('a', model(1e9), perSecond),
+			cache: {gpu: 0, cpu: 40e9},
+			tokens: 32,
+			fillTokens,
+		});
+		const [latest] = [told(16, 100), told(2, 2000)].reduce(calibrate, fresh).observed;
+		expect(latest).toMatchObject({tokens: 32, tokensPerSecond: 2});
+	});
+
 	test.each([2, 3, 5])('a slow answer with %i of 11 layers on the GPU is not laid to the GPU alone', gpuLayers => {
 		const settings = {...cpu, gpuLayers};
 		const load = {settings, weights: model(5e9)};
