@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest';
-import {withoutGrapheme} from '../../../source/ui/components/line-input.js';
+import {edited, withoutGrapheme} from '../../../source/ui/components/line-input.js';
 
 test.each([
 	['letters', 'abc', 2, 'ab'],
@@ -11,4 +11,14 @@ test.each([
 	['an accent of its own', 'ae\u0301', 2, 'a'],
 ])('%s', (_what, text, at, left) => {
 	expect(withoutGrapheme(text, text.slice(0, at) + text.slice(at + 1))).toBe(left);
+});
+
+test.each([
+	['nothing was pressed before', 'abc', 'abXc', 'abc', 'abXc'],
+	['typed after one was taken', 'abc', 'abcX', 'ab', 'abX'],
+	['taken after one was taken', 'abc', 'ab', 'ab', 'a'],
+	['taken where nothing is left', 'a', '', '', ''],
+	['in the middle', 'abcd', 'acd', 'acd', 'cd'],
+])('%s', (_what, from, to, left, expected) => {
+	expect(edited(from, to, left)).toBe(expected);
 });

@@ -344,6 +344,14 @@ test('a budget that is there is replaced by what is typed', async () => {
 	await screen.waitForText(/VRAM budget 200% +at most 100%/);
 });
 
+test('Backspaces that come in one piece take as many letters', async () => {
+	await using screen = await renderScreen(<TunerView {...base} mode="budget" />, {columns: 80, rows: 6});
+	await screen.type('150M');
+	await screen.waitForText('VRAM budget 150M');
+	await screen.type('\u007F\u007F\u007F2G');
+	await screen.waitForText('VRAM budget 12G');
+});
+
 test('a budget that is no size: what would be one', async () => {
 	await using screen = await renderScreen(<TunerView {...base} mode="budget" />, {columns: 80, rows: 6});
 	await screen.type('12', keys.enter);
