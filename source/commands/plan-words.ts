@@ -71,8 +71,12 @@ const memoryWords = ({totalBytes, otherBytes, budgetBytes}: Memory): string => {
 const speed = (bytesPerSecond: number | undefined): string =>
 	bytesPerSecond === undefined ? '' : ` at ${Math.round(bytesPerSecond / 1e9)} GB/s`;
 
-const ramWords = ({machine: {ram}, speeds}: Target): readonly string[] =>
-	ram ? [`${memory(ram.totalBytes)} of RAM${speed(speeds?.cpuBytesPerSecond)}`] : [];
+/** Where nobody said how much it is, what other programs take here is not free there. */
+const ramWords = ({machine: {ram}, speeds}: Target): readonly string[] => {
+	if (!ram) return [];
+	const free = ram.otherBytes > 0 ? ` (${memory(Math.max(0, ram.totalBytes - ram.otherBytes))} free)` : '';
+	return [`${memory(ram.totalBytes)} of RAM${free}${speed(speeds?.cpuBytesPerSecond)}`];
+};
 
 /** What several machines that differ in their cards have in common. */
 export const machinesWords = ({target}: Report): string => {

@@ -374,6 +374,11 @@ describe('as text', () => {
 		expect(stdout).toMatch(/\n8\.0 GiB: VRAM binds: 1\d layers; the 1\dth needs /);
 	});
 
+	test('RAM that nobody has named is as free as it is here', async () => {
+		expect((await run(['--vram', '48G'])).stdout).toMatch(/Another machine: 48\.0 GiB of VRAM, \d+\.\d GiB of RAM \(\d+\.\d GiB free\)/);
+		expect((await run(['--vram', '48G', '--ram', '64G'])).stdout).toMatch(/64\.0 GiB of RAM(?: at|\n)/);
+	});
+
 	test('several cards say what one alone says, each once', async () => {
 		const scene = {model: {trainedContext: 131_072}};
 		const rates = ['--ram', '64G', '--gpu-bandwidth', '360', '--ram-bandwidth', '80'];
