@@ -53,9 +53,11 @@ type Scene = {
 	readonly planFor: PlanFor;
 };
 
+const hasSmallestContext = ({settings}: Plan): boolean => settings.contextSize <= smallestContext();
+
 const whatHelps = async (side: Taken['name'], plan: Plan, {machine, layers, planFor}: Scene): Promise<string> => {
-	const {gpuLayers, contextSize} = plan.settings;
-	const isSmallest = contextSize <= smallestContext();
+	const {gpuLayers} = plan.settings;
+	const isSmallest = hasSmallestContext(plan);
 	if (side === 'RAM') {
 		const areMore = machine.vram !== undefined && gpuLayers < layers;
 		return `Use ${areMore ? 'more GPU layers, ' : ''}a smaller ${isSmallest ? '' : 'context or '}file, or a larger budget.`;
@@ -80,10 +82,8 @@ export const checkBudgets = async (plan: Plan, scene: Scene): Promise<void> => {
 	const over = overBudget(plan, scene.machine);
 	if (!over) return;
 	const {name, bytes, budgetBytes} = over;
-	const {contextSize} = plan.settings;
-	const isSmallest = contextSize <= smallestContext();
 	throw new EngineError('over-budget', `These settings do not keep the ${name} budget.`, {
-		why: `${isSmallest ? `With a context of ${contextSize} tokens they` : 'They'} take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
+		why: `${hasSmallestContext(plan) ? `With a context of ${plan.settings.contextSize} tokens they` : 'They'} take ${bytesText(bytes)}, ${bytesText(bytes - budgetBytes)} more than the ${bytesText(budgetBytes)} of the budget.`,
 		advice: await whatHelps(name, plan, scene),
 	});
 };
