@@ -1,8 +1,8 @@
 import {EngineError, isAborted} from '../engine/engine-errors.js';
 import type {Settings, WantedSettings} from '../engine/types.js';
 import type {Fit, PlanFor} from './fit.js';
-import {isWorse, ramMarginBytes, vramMarginBytes, worseOf} from './memory.js';
-import {contextSizes, contextStep} from './settings.js';
+import {isWorse, ramMarginBytes, vramMarginBytes} from './memory.js';
+import {contextSizes, contextStep, wantedContext} from './settings.js';
 import type {Machine, Memory, Plan, Verdict} from './types.js';
 
 export type LargestContext = Fit & {
@@ -15,16 +15,26 @@ const searched: readonly number[] = [contextStep, ...contextSizes];
 
 type Wishes = {readonly settings: Settings; readonly machine: Machine; readonly largest: number};
 
-/** What a larger context may take, after what the smallest one takes: a budget is used up, a margin is not; what is tight, or pages, with any context may. */
-const roomAfter = (first: Plan, {vram, ram}: Machine) => {
-	const worstOf = (side: Memory | undefined, verdict: Verdict) => worseOf(verdict, side?.budgetBytes === undefined ? 'fits' : 'tight');
-	const worst = {vram: worstOf(vram, first.vramVerdict), ram: worstOf(ram, first.ramVerdict)};
+/**
+What a context may take. A budget is used up. Of a margin nothing is taken, but of that of the VRAM where even the smallest context does, of that of the RAM where the
+context that is wanted first does; a larger one than that is not worth it. Where the weights page with any context, they may.
+*/
+const roomFor = (smallest: Plan, wanted: Plan, {vram, ram}: Machine) => {
+	const best = (side: Memory | undefined): Verdict => (side?.budgetBytes === undefined ? 'fits' : 'tight');
+	const keepsVram = !isWorse(smallest.vramVerdict, best(vram));
+	const keepsRam = !isWorse(wanted.ramVerdict, best(ram));
+	const worst: {readonly vram: Verdict; readonly ram: Verdict} = {
+		vram: keepsVram ? best(vram) : 'tight',
+		ram: smallest.ramVerdict === 'paging' ? 'paging' : keepsRam ? best(ram) : 'tight',
+	};
 	const margin = {
 		vram: vram && worst.vram === 'fits' ? vramMarginBytes(vram) : 0,
 		ram: ram && worst.ram === 'fits' ? ramMarginBytes(ram) : 0,
 	};
 	const fitsVram = ({vramVerdict}: Plan): boolean => !isWorse(vramVerdict, worst.vram);
 	return {
+		keepsVram,
+		mayGrow: keepsVram && keepsRam,
 		fitsVram,
 		isFit: (plan: Plan): boolean => fitsVram(plan) && !isWorse(plan.ramVerdict, worst.ram),
 		/** Below 0: it does not fit. */
@@ -42,7 +52,7 @@ const mostGuesses = 4;
 const narrowed = async (
 	wide: Bounds,
 	planAt: (contextSize: number) => Promise<Plan>,
-	{isFit, leftBytes}: ReturnType<typeof roomAfter>,
+	{isFit, leftBytes}: ReturnType<typeof roomFor>,
 ): Promise<Bounds> => {
 	let {fitting, over} = wide;
 	for (let asked = 0; ; asked++) {
@@ -62,13 +72,22 @@ const narrowed = async (
 const fitContext = async ({settings, machine, largest}: Wishes, planFor: PlanFor): Promise<Fit | undefined> => {
 	const {contextSize} = settings;
 	const least = contextSize < contextStep ? [contextSize] : [];
-	const sizes = [...[...least, ...searched].filter(size => size < largest), largest];
+	const wantedSize = Math.min(largest, Math.max(contextSize, wantedContext('usual', largest)));
+	const sizes = [...new Set([...least, ...searched, wantedSize, largest])].filter(size => size <= largest).sort((a, b) => a - b);
 	const planAt = (size = largest) => planFor({...settings, contextSize: size});
-	let fitting = await planAt(sizes[0]);
-	if (fitting.verdict === 'does not fit') return undefined;
-	const room = roomAfter(fitting, machine);
-	let over: Plan | undefined;
-	let [low, high] = [0, sizes.length];
+	const smallest = await planAt(sizes[0]);
+	if (smallest.verdict === 'does not fit') return undefined;
+	const wanted = sizes[0] === wantedSize ? smallest : await planAt(wantedSize);
+	const room = roomFor(smallest, wanted, machine);
+	const isWantedFit = room.isFit(wanted);
+	if (isWantedFit && !room.mayGrow && wantedSize < largest) {
+		const limit = room.keepsVram ? 'RAM' : 'VRAM';
+		return {plan: wanted, bindingLimit: {limit, next: wantedSize + contextStep, missingBytes: 0}};
+	}
+
+	let fitting = isWantedFit ? wanted : smallest;
+	let over = isWantedFit ? undefined : wanted;
+	let [low, high] = isWantedFit ? [sizes.indexOf(wantedSize), sizes.length] : [0, sizes.indexOf(wantedSize)];
 	while (high - low > 1) {
 		const middle = Math.floor((low + high) / 2);
 		const plan = await planAt(sizes[middle]);

@@ -43,6 +43,32 @@ test.each<[string, {readonly now: number; readonly ramMib: number; readonly trai
 	if (found) expect(found.plan.verdict).toBe('fits');
 });
 
+/** Of a machine with so much RAM and no budget, of which a twentieth is the margin. */
+const largestWith = async (ramMib: number) => {
+	const machine: Machine = {vram: undefined, ram: {totalBytes: ramMib * mib, otherBytes: 0, budgetBytes: undefined}};
+	const planFor = planOn(machine);
+	return largestContext(await planFor({...baseSettings, contextSize: 8192}), 65_536, machine, planFor);
+};
+
+test.each<[string, number, number, string]>([
+	['keeps the margin where more than is wanted fits', 1000, 13_568, 'fits'],
+	['takes of it for what is wanted', 630, 8192, 'tight'],
+	['takes all of it for what is wanted', 500, 6400, 'tight'],
+	['is small where that is all there is', 123, 256, 'fits'],
+])('without a budget the largest context %s', async (_what, ramMib, expected, verdict) => {
+	const {plan, bindingLimit} = (await largestWith(ramMib)) ?? {};
+	expect([plan?.settings.contextSize, plan?.verdict, bindingLimit?.next]).toEqual([expected, verdict, expected + 256]);
+});
+
+test('more RAM never makes the largest context smaller', async () => {
+	let before = 0;
+	for (let ramMib = 116; ramMib < 1000; ramMib += 4) {
+		const {plan} = (await largestWith(ramMib)) ?? {};
+		expect(plan?.settings.contextSize ?? 0).toBeGreaterThanOrEqual(before);
+		before = plan?.settings.contextSize ?? 0;
+	}
+});
+
 test.each<[string, (contextSize: number) => number, number]>([
 	['in proportion', contextSize => contextSize * 1000, 2],
 	['less and less for each token', contextSize => contextSize ** 0.8 * 12_000, 4],
