@@ -610,6 +610,34 @@ describe('tuner', () => {
 		expect(screen.services.chat.get().messages.filter(({text}) => text.includes('comes after the answer'))).toHaveLength(1);
 	});
 
+	test('a change that waits for the answer need not wait: s stops the answer', async () => {
+		await using screen = await open({columns: 120, rows: 32});
+		screen.hold('answer');
+		await screen.submit('hello');
+		await screen.waitForText('writing');
+		await screen.press('tab', 'right', 'enter');
+		await screen.waitForText('An answer is being written.');
+		await screen.press('enter');
+		await screen.waitForText('Esc takes back: full reload, s stops the answer now');
+		await screen.type('s');
+		await screen.waitForText(/13 \/ 81 ▸.*nothing to do/s);
+		expect(screen.services.engine.get().applied?.gpuLayers).toBe(13);
+	});
+
+	test('60 x 16: what is pending does not look as if it ran, also when the tuner is folded', async () => {
+		await using screen = await open({columns: 60, rows: 16});
+		await screen.waitForText(' layers 12/81');
+		await screen.press('tab', 'right', 'tab');
+		await screen.waitForText('pending: layers 13/81');
+	});
+
+	test('60 x 16: the help is whole', async () => {
+		await using screen = await open({columns: 60, rows: 16});
+		await screen.press('f1');
+		await screen.waitForText('stop the answer or the load;');
+		await screen.waitForText('take back what waits');
+	});
+
 	test('a budget is typed, and put away with Esc', async () => {
 		await using screen = await open();
 		await screen.press('tab');

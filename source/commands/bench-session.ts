@@ -17,6 +17,9 @@ type Scene = {
 	readonly total: number | undefined;
 };
 
+/** A test of fewer says more of the clock than of the machine: it is shown, not kept. */
+const fewestTokens = 16;
+
 /** Measures, says what is under way, prints each row and keeps it. */
 export const createBenchSession = ({options, model, device, outside, total}: Scene) => {
 	const {engine, cpu, stdout, stderr, signal} = outside;
@@ -27,7 +30,7 @@ export const createBenchSession = ({options, model, device, outside, total}: Sce
 	const rows: BenchRow[] = [];
 
 	const keep = async (settings: Settings, {promptTokens, generatedTokens}: BenchTest, perSecond: number | undefined) => {
-		if (perSecond === undefined) return;
+		if (perSecond === undefined || promptTokens + generatedTokens < fewestTokens) return;
 		const speed = promptTokens > 0 ? {promptTokensPerSecond: perSecond} : {tokensPerSecond: perSecond, generatedTokens};
 		await store.add(model, {settings, ...speed});
 	};

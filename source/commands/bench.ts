@@ -82,7 +82,11 @@ export const bench = async (options: BenchOptions, model: ModelFacts, outside: B
 		const start = await settleFor(open(first, options.tune), model, device, settle);
 		return await tuneBench({options, tune: options.tune, start, model, device, outside});
 	} catch (error) {
-		if (signal.aborted || isAborted(error)) return 130;
+		if (signal.aborted || isAborted(error)) {
+			stderr.write('vramble: stopped; what was measured before is kept.\n');
+			return 130;
+		}
+
 		stderr.write(`vramble: ${describeError(error)}\n`);
 		return 1;
 	}

@@ -1,9 +1,9 @@
 import {describeFailure} from '../engine/engine-errors.js';
 import type {Backend} from '../engine/types.js';
 import {fileSize, memory} from '../lib/format.js';
+import {wrapped} from '../lib/wrapped.js';
 import type {BackendFacts, DoctorDevice, DoctorFacts, FolderFacts, TerminalFacts} from './doctor-facts.js';
 import type {Problem} from './doctor-problems.js';
-import {wrapped} from './text-table.js';
 
 const widest = 80;
 const labelWidth = 12;

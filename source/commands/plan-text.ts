@@ -1,5 +1,6 @@
 import {basename} from 'node:path';
 import {count, fileSize, memory} from '../lib/format.js';
+import {wrapped} from '../lib/wrapped.js';
 import {fewestPromptTokens} from '../planner/calibration.js';
 import {vramMarginBytes} from '../planner/memory.js';
 import {adviceText, bindingText, slowerGpuText} from '../planner/plan-words.js';
@@ -22,7 +23,7 @@ import {
 	verdictWords,
 	weightsWords,
 } from './plan-words.js';
-import {type Column, fittingTable, table, wrapped} from './text-table.js';
+import {type Column, fittingTable, table} from './text-table.js';
 
 const asciiGlyphs: ReadonlyArray<readonly [string, string]> = [
 	['≈', '~'],

@@ -25,7 +25,7 @@ export const TunerBudget = ({name, budget, onBudget, width}: TunerBudgetProps) =
 	const [isTouched, setIsTouched] = useState(false);
 	const [isWrong, setIsWrong] = useState(false);
 	const problem = sizeProblem(text);
-	const wrongTexts = problem ? [problem] : [`not a size, such as ${examples}`, `a size: ${examples}`, examples];
+	const wrongTexts = problem ? [problem] : [`not a size: write ${examples}`, `write ${examples}`, examples];
 	const oldTexts = ['typing replaces it, empty is no budget', 'empty: none'];
 	const [remark = ''] = fitTexts(
 		[isWrong ? wrongTexts : text !== '' && !isTouched ? oldTexts : []],

@@ -111,7 +111,7 @@ export const TunerView = (props: TunerViewProps) => {
 	if (isCompact && !isFocused) {
 		return frame(
 			<Text color={plan.pending ? theme.pending : theme.dim} wrap="truncate">
-				{summary(settings, limits, theme.glyphs.separator, hooksOff)}
+				{`${plan.pending ? 'pending: ' : ''}${summary(settings, limits, theme.glyphs.separator, hooksOff)}`}
 			</Text>,
 		);
 	}

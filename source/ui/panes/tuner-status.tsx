@@ -81,7 +81,7 @@ export const TunerStatus = ({
 		: isReloading
 			? ['Esc', 'stops the reload']
 			: isQueued
-				? ['Esc', `takes back: ${what}`]
+				? ['Esc', width < 100 ? `takes back: ${what}` : `takes back: ${what}, s stops the answer now`]
 				: isRefused && state.pending
 					? ['Esc', 'puts back']
 					: isRefused && hasFailed

@@ -2,6 +2,7 @@ import {Box, Text, useInput, usePaste} from 'ink';
 import {useState} from 'react';
 import {commands} from '../../chat/commands.js';
 import {unknown} from '../../lib/format.js';
+import {wrapped} from '../../lib/wrapped.js';
 import {Pane} from '../components/pane.js';
 import {type Binding, chatKeys, globalKeys, quitHint, tunerKeys} from '../keymap.js';
 import {type Glyphs, useTheme} from '../theme.js';
@@ -28,6 +29,14 @@ const signs = ({gauge, layer, approximately}: Glyphs): ReadonlyArray<Omit<Line, 
 	{keys: unknown, text: 'not known'},
 ];
 
+const keysWidth = 24;
+
+/** What there is no room for beside its keys goes on in lines of its own. */
+const wrappedLines = ({id, title, keys, text}: Line, width: number): readonly Line[] =>
+	title || !text
+		? [{id, ...(title && {title})}]
+		: wrapped(text, width - keysWidth).map((part, index) => ({id: `${id} ${index}`, keys: index === 0 ? (keys ?? '') : '', text: part}));
+
 const linesOf = (glyphs: Glyphs): readonly Line[] => [
 	...keyLines('Everywhere', globalKeys),
 	...keyLines('Chat', chatKeys),
@@ -42,7 +51,7 @@ const linesOf = (glyphs: Glyphs): readonly Line[] => [
 export const HelpScreen = ({width, height, isLeaving, onClose}: HelpScreenProps) => {
 	const theme = useTheme();
 	const [top, setTop] = useState(0);
-	const lines = linesOf(theme.glyphs);
+	const lines = linesOf(theme.glyphs).flatMap(line => wrappedLines(line, width - 4));
 	const room = height - 2;
 	const last = Math.max(0, lines.length - room);
 	const scroll = (rows: number) => setTop(current => Math.min(last, Math.max(0, current + rows)));
@@ -66,7 +75,7 @@ export const HelpScreen = ({width, height, isLeaving, onClose}: HelpScreenProps)
 						</Text>
 					) : (
 						<Text wrap="truncate">
-							<Text color={theme.text}>{`  ${keys ?? ''}`.padEnd(24)}</Text>
+							<Text color={theme.text}>{`  ${keys ?? ''}`.padEnd(keysWidth)}</Text>
 							<Text color={theme.dim}>{text ?? ''}</Text>
 						</Text>
 					)}

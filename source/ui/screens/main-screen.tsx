@@ -152,6 +152,12 @@ export const MainScreen = ({columns, rows, appStore, dispatch, editor, scroll, o
 			return;
 		}
 
+		const {pending, queued} = plan.get();
+		if (input === 's' && queued !== undefined && queued === pending && isAnswering(engine.get().phase.name)) {
+			engine.cancel();
+			return;
+		}
+
 		const verb = verbOf(tunerKeys, input, key);
 		// It is of the settings as they were.
 		if (now.tuner === 'advice' && (verb === 'recall' || verb === 'fit')) turn('settings');

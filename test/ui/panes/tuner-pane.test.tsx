@@ -356,7 +356,7 @@ test('a budget that is no size: what would be one', async () => {
 	await using screen = await renderScreen(<TunerView {...base} mode="budget" />, {columns: 80, rows: 6});
 	await screen.type('12', keys.enter);
 	await screen.waitForText('VRAM budget 12');
-	await screen.waitForText('not a size, such as 11.5G, 11500M or 90%');
+	await screen.waitForText('not a size: write 11.5G, 11500M or 90%');
 });
 
 test.each([
