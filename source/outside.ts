@@ -76,7 +76,7 @@ export const createPorts = ({guidePath, stdout, env}: Outside): Omit<Ports, 'eng
 });
 
 type ToPlan = {
-	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram'>;
+	readonly engine: Pick<Engine, 'memory' | 'dryRun' | 'capVram' | 'measureKernels'>;
 	readonly model: ModelFacts;
 	readonly budgets: Budgets;
 	readonly ports: Pick<Ports, 'calibration' | 'diskBytes' | 'measurements' | 'mlockLimitBytes' | 'probes'>;
@@ -138,8 +138,9 @@ export const createPlanner = ({
 			const held = heldBy(settings, await engine.dryRun({path: model.path, settings}), model.weights);
 			const observation = observationOf(answer, model, settings, held, readBytes);
 			if (!observation || !calibrations) return;
-			const keeper = createSpeedKeeper({probe: ports.calibration.probe, onChange: () => {}});
+			const keeper = createSpeedKeeper({...ports.calibration, measureKernels: engine.measureKernels, onChange: () => {}});
 			await keeper.begin(calibrations);
+			await keeper.study(model.weights, [settings.cacheTypeK]);
 			await keeper.observe(observation);
 		},
 	};

@@ -103,7 +103,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		probes: {...ports.probes, engineMemory: async () => (engine.get().device ? loads.memory() : undefined)},
 	});
 
-	const keeper = createSpeedKeeper({probe: ports.calibration.probe, onChange: () => plan.refresh()});
+	const keeper = createSpeedKeeper({...ports.calibration, measureKernels: ports.engine.measureKernels, onChange: () => plan.refresh()});
 	const measured = createMeasuredHere({file: ports.measurements, machine: ports.calibration.machine});
 	const plan = createPlanStore({
 		engine,
@@ -125,6 +125,7 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	});
 	const learner = createAnswerLearner({observe: keeper.observe, advise: giveAdvice, diskBytes: ports.diskBytes});
 
+	let begun: Promise<void> | undefined;
 	let hasForgotten = false;
 	let wasOff = false;
 	let learning: Promise<void> = Promise.resolve();
@@ -147,7 +148,10 @@ export const createServices = (ports: Ports, options: Options): Services => {
 	};
 
 	/** llama.cpp first: the probe should have the machine to itself. */
-	const begin = async () => keeper.begin(await loads.begin(await engine.start()));
+	const begin = () => {
+		begun ??= engine.start().then(loads.begin).then(keeper.begin);
+		return begun;
+	};
 
 	const afterLoad = async () => {
 		const {model, applied} = engine.get();
@@ -177,6 +181,8 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
 			rate.reset(); // here, because the answer before has come to its end now
 			const device = await engine.start();
+			await begun?.catch(() => {});
+			await keeper.study(model.weights, [wanted.cacheTypeK, 'q8_0'], signal);
 			const kept = await measured.open(model, device);
 			const asked = {wanted, kept: options.usesKept && !given ? kept : undefined};
 			const {settings, layersLimit, contextLimit, paging, idle} = await loads.settle(model, asked, device, signal);

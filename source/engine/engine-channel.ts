@@ -114,6 +114,7 @@ export const connectEngine = (openPort: () => Port): {readonly engine: Engine; r
 		setConversation: verb('setConversation'),
 		answer: verb('answer'),
 		measure: verb('measure'),
+		measureKernels: verb('measureKernels'),
 		memory: verb('memory'),
 		dryRun: verb('dryRun'),
 		capVram: verb('capVram'),

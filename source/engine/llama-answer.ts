@@ -72,14 +72,15 @@ export const answer = async (talk: Talk, {prompt, sampling, maxTokens}: Question
 		{type: 'model', response: []},
 	];
 	const history = chat.getChatHistory();
-	const alone = tokensOf(talk, [...history.filter(({type}) => type === 'system'), ...asked]).length;
+	const all = tokensOf(talk, [...history, ...asked]);
+	const system = history.filter(({type}) => type === 'system');
+	const alone = (system.length === history.length ? all : tokensOf(talk, [...system, ...asked])).length;
 	if (alone > target.contextSize - leastAnswerTokens) {
 		throw new EngineError('unsupported', `The question is too long: ${alone} tokens, and the context has ${target.contextSize}.`, {
 			advice: 'Use a larger context, or a shorter question.',
 		});
 	}
 
-	const all = tokensOf(talk, [...history, ...asked]);
 	const promptThreads = threads.beginPrompt();
 	await evaluateMissing(target, all, call, true);
 	if (drafter?.drafts) await evaluateMissing(drafter.drafts, all, {signal});

@@ -18,6 +18,7 @@ import {checkContext} from './llama-context-check.js';
 import {createDraftModel} from './llama-draft-model.js';
 import {type Drafter, drafterFor, draftingOff} from './llama-drafter.js';
 import {createDryRuns} from './llama-dry-run.js';
+import {measureKernels} from './llama-kernels.js';
 import {createLlamaLog, memoryAdvice} from './llama-log.js';
 import {measure} from './llama-measure.js';
 import {type RunAhead, runAhead} from './llama-run-ahead.js';
@@ -267,6 +268,7 @@ export const createLlamaEngine = ({hasScreen = false}: {readonly hasScreen?: boo
 			}
 		},
 
+		measureKernels: async (request, call = {}) => measureKernels(hooks.native, request, call),
 		memory,
 
 		// Without a device llama.cpp counts layers on one that is not there.

@@ -34,6 +34,14 @@ export type NativeModule = {
 	the end of the text, when all of them are there, or after a stop. Another run may be queued while one runs.
 	*/
 	runLoop(loop: TokenLoop, ms: number, threads: number): Promise<Uint32Array>;
+	/** Seconds for a byte of one token and of each of many, by one thread and by all; kinds: 0 weights, 1 experts, 2 attention. `type` as ggml counts them. */
+	probeKernel(
+		kind: number,
+		type: number,
+		headSize: number,
+		headsPerKvHead: number,
+		threads: number,
+	): Promise<readonly [token: number, prompt: number, allToken: number, allPrompt: number]>;
 	/** What runs ends with the token that is computed now, and what is queued before it begins. */
 	stopLoop(loop: TokenLoop): void;
 	/** Forgets what was computed beyond so many tokens; nothing may run. */

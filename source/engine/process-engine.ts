@@ -66,6 +66,7 @@ export type ProcessEngine = Pick<
 	| 'freeContext'
 	| 'freeModel'
 	| 'measure'
+	| 'measureKernels'
 	| 'dispose'
 > & {
 	/** How many processes have ended by themselves; what was loaded before is gone. */
@@ -156,6 +157,7 @@ export const createProcessEngine = (
 		freeContext: async () => (await running()).freeContext(),
 		freeModel: async () => (await running()).freeModel(),
 		measure: async (asked, call) => (await running()).measure(asked, call),
+		measureKernels: async (asked, call) => (await running()).measureKernels(asked, call),
 		deaths: () => deaths,
 		pid: () => child?.pid,
 		async dispose() {

@@ -225,6 +225,24 @@ export type Call<Event = never> = {readonly signal?: AbortSignal; readonly onEve
 
 export type Progress = {readonly progress: number};
 
+/** Something that the CPU computes: weights of a type (`Q4_K`, as in `tensorTypes`), experts of which a token reads a few, or attention over a KV cache. */
+export type Kernel =
+	| {readonly kind: 'weights' | 'experts'; readonly type: string}
+	| {readonly kind: 'attention'; readonly type: CacheType; readonly headSize: number; readonly headsPerKvHead: number};
+
+export const kernelKey = (kernel: Kernel): string =>
+	kernel.kind === 'attention'
+		? `attention ${kernel.type} ${kernel.headSize} x ${kernel.headsPerKvHead}`
+		: kernel.kind === 'experts'
+			? `experts ${kernel.type}`
+			: kernel.type;
+
+/** For one token, and for each of many at once. */
+type ByUse = {readonly token: number; readonly prompt: number};
+
+/** Bytes per second that one thread gets through, and all together; of a KV cache once for each head that reads it. */
+export type KernelSpeed = {readonly one: ByUse; readonly all: ByUse};
+
 export type Measured = {readonly promptMs: number; readonly generationMs: number};
 
 /**
@@ -260,6 +278,11 @@ export type Engine = {
 	): Promise<Answer>;
 	/** Evaluates `promptTokens` at once and `generatedTokens` one after the other, none of which mean anything, in an empty context and without sampling. The conversation's evaluated state is gone afterwards. */
 	measure(request: {readonly promptTokens: number; readonly generatedTokens: number}, call?: Call<Progress>): Promise<Measured>;
+	/** Some 0.2 s for each; undefined: the native hooks are off, or it cannot be computed here. */
+	measureKernels(
+		request: {readonly kernels: readonly Kernel[]; readonly threads: number},
+		call?: Call,
+	): Promise<ReadonlyArray<KernelSpeed | undefined>>;
 	/** The VRAM of the devices that `settings` choose; without them: of those that the settings chose that were asked about last. */
 	memory(request?: {readonly settings?: WantedSettings}): Promise<EngineMemory>;
 	/** Asks llama.cpp what settings would take. Costs some 0.2 s for a layer count that was not asked about lately, 0.03 s for a context. */

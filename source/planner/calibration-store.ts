@@ -2,7 +2,7 @@ import type {Backend, Device} from '../engine/types.js';
 import {isRecord, positive} from '../lib/json-values.js';
 import type {Calibration, Observed} from './calibration.js';
 import {isSoftwareDevice} from './machine.js';
-import type {Speeds} from './types.js';
+import type {KernelCosts, Speeds} from './types.js';
 
 /** Where calibrations are kept: a file in the data folder. `write` replaces it as a whole or not at all. */
 export type CalibrationFile = {
@@ -22,7 +22,7 @@ export const machineKey = ({cpu, cores, ramBytes, gpus}: MachineParts): string =
 		.join(' | ');
 
 /** Raised when speeds of older versions no longer mean the same; those are then forgotten. */
-const version = 2;
+const version = 3;
 /** A file that is carried from machine to machine does not grow without end. */
 const mostMachines = 16;
 
@@ -34,6 +34,16 @@ type Entry = {readonly calibration: Calibration | undefined; readonly drivers: D
 type Saved = Readonly<Record<string, Entry>>;
 
 const amount = (value: unknown): number | undefined => (value === 0 ? 0 : positive(value));
+
+const toKernelCosts = (value: unknown): KernelCosts =>
+	isRecord(value)
+		? Object.fromEntries(
+				Object.entries(value).flatMap(([kernel, costs]) => {
+					const [token, prompt] = isRecord(costs) ? [positive(costs.token), positive(costs.prompt)] : [];
+					return token === undefined || prompt === undefined ? [] : [[kernel, {token, prompt}] as const];
+				}),
+			)
+		: {};
 
 const toSpeeds = (value: unknown): Speeds | undefined => {
 	if (!isRecord(value)) return undefined;
@@ -47,6 +57,10 @@ const toSpeeds = (value: unknown): Speeds | undefined => {
 				overheadMs,
 				shortHeadCost: positive(value.shortHeadCost),
 				threadsExponent: positive(value.threadsExponent),
+				promptThreadsExponent: positive(value.promptThreadsExponent),
+				kernelCosts: toKernelCosts(value.kernelCosts),
+				timesMeasured: positive(value.timesMeasured),
+				promptPerSecond: {gpu: undefined, cpu: isRecord(value.promptPerSecond) ? positive(value.promptPerSecond.cpu) : undefined},
 			};
 };
 

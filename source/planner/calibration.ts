@@ -112,7 +112,7 @@ export const calibrate = (calibration: Calibration, observation: Observation): C
 	const isPromptTold = prompt && prompt.tokens >= fewestPromptTokens && speed(prompt.tokensPerSecond) && perSecond;
 	const observed: Observed = {
 		model,
-		work: workOf({...observation, promptTokens: prompt?.tokens}),
+		work: workOf({...observation, promptTokens: prompt?.tokens}, calibration.probed.kernelCosts),
 		tokensPerSecond,
 		tokens: observation.tokens,
 		promptTokensPerSecond: isPromptTold ? withoutFirstToken(prompt, perSecond) : undefined,
@@ -131,6 +131,8 @@ A probe beside a busy program finds too little, never too much.
 type Unknown = {
 	readonly down: number;
 	readonly up: number;
+	/** Instead of these, where llama.cpp's own code has measured it. */
+	readonly measured?: {readonly down: number; readonly up: number};
 	/** What had little part in all answers is hardly what made them slow: it is moved less. The others were probed. */
 	readonly byPart?: true;
 	readonly apply: (speeds: Speeds, factor: number) => Speeds;
@@ -139,14 +141,25 @@ type Unknown = {
 const scaled = (value: number | undefined, factor: number): number | undefined => (value === undefined ? undefined : value * factor);
 
 const unknowns: readonly Unknown[] = [
-	{down: 0.1, up: 1, apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)})},
-	{down: 0.5, up: 1, apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)})},
+	{
+		down: 0.1,
+		up: 1,
+		measured: {down: 0.07, up: 0.15},
+		apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)}),
+	},
+	{
+		down: 0.5,
+		up: 1,
+		measured: {down: 0.07, up: 0.15},
+		apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)}),
+	},
 	{down: 1.5, up: 1.5, byPart: true, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
 	// In milliseconds that come on top: a screen that draws takes them whatever the model, and no factor on what was measured without one gets there.
 	{down: 0.15, up: 0.7, apply: (speeds, factor) => ({...speeds, overheadMs: Math.max(0, speeds.overheadMs + Math.log(factor))})},
 	{
 		down: 0.3,
 		up: 0.1,
+		measured: {down: 0.07, up: 0.07},
 		apply: (speeds, factor) => ({...speeds, threadsExponent: (speeds.threadsExponent ?? usualThreadsExponent) + Math.log(factor)}),
 	},
 	{
@@ -188,14 +201,17 @@ const usualGpuBytesPerSecond = {card: 300e9, software: 0.5e9};
 /** Direction by direction downhill in ever smaller steps, some 10,000 evaluations of a small sum. */
 const fitInTurns = (directions: ReadonlyArray<readonly number[]>, start: Speeds, observed: readonly Written[]) => {
 	const factors = unknowns.map(() => 0);
+	const isMeasured = start.kernelCosts !== undefined && Object.keys(start.kernelCosts).length > 0;
 	const parts = unknowns.map(unknown => (unknown.byPart ? Math.sqrt(partOf(unknown, start, observed)) : 1));
 	const mostSay = Math.max(...observed.map(sayOf));
 	const speedsOf = () => unknowns.reduce((speeds, {apply}, index) => apply(speeds, Math.exp(factors[index] ?? 0)), start);
 	const badness = () => {
 		const speeds = speedsOf();
-		const prior = unknowns.reduce((sum, {down, up}, index) => {
+		const prior = unknowns.reduce((sum, {measured, ...usual}, index) => {
 			const factor = factors[index] ?? 0;
-			return factor === 0 ? sum : sum + (factor / ((factor < 0 ? down : up) * (parts[index] ?? 1))) ** 2;
+			const {down, up} = (isMeasured && measured) || usual;
+			const deviation = factor < 0 ? down : up;
+			return factor === 0 ? sum : sum + (factor / (deviation * (parts[index] ?? 1))) ** 2;
 		}, 0);
 		return observed.reduce((sum, told) => {
 			const seconds = secondsPerToken(speeds, told.work);
@@ -233,14 +249,17 @@ const fitTo = (start: Speeds, observed: readonly Written[]): Speeds => {
 const median = (values: readonly number[]): number | undefined => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Told by answers with all of the work on that side: of the GPU, where nothing but the input embeddings is left to the CPU. */
-const promptPerSecond = (observed: readonly Observed[]): NonNullable<Speeds['promptPerSecond']> => {
+const promptPerSecond = ({probed, observed}: Calibration): NonNullable<Speeds['promptPerSecond']> => {
 	const told = observed.filter(({promptTokensPerSecond}) => promptTokensPerSecond !== undefined);
 	const perSecond = ({promptTokensPerSecond}: Observed) => promptTokensPerSecond ?? 0;
 	const onGpu = told.filter(({work}) => work.promptCost === 0);
 	const onCpu = told.filter(({work}) => work.gpuParameters === 0);
 	return {
 		gpu: median(onGpu.map(observation => observation.work.gpuParameters * perSecond(observation))),
-		cpu: median(onCpu.map(observation => (observation.work.promptCost * perSecond(observation)) / promptThreadsGain(observation.work))),
+		cpu:
+			median(
+				onCpu.map(observation => (observation.work.promptCost * perSecond(observation)) / promptThreadsGain(probed, observation.work)),
+			) ?? probed.promptPerSecond?.cpu,
 	};
 };
 
@@ -249,12 +268,13 @@ The speeds of this machine by the probe and all real answers; for a model that h
 
 A GPU's bandwidth is known from the first answer on that used it, unless the probe was told.
 */
-export const speedsOf = ({probed, observed}: Calibration, model?: string, gpu: keyof typeof usualGpuBytesPerSecond = 'card'): Speeds => {
+export const speedsOf = (calibration: Calibration, model?: string, gpu: keyof typeof usualGpuBytesPerSecond = 'card'): Speeds => {
+	const {probed, observed} = calibration;
 	const written = observed.filter(isWritten);
 	const usedGpu = written.some(({work}) => work.gpuBytes > 0);
 	const start = usedGpu ? {...probed, gpuBytesPerSecond: probed.gpuBytesPerSecond ?? usualGpuBytesPerSecond[gpu]} : probed;
 	const fitted = written.length === 0 ? start : fitTo(start, written);
-	const speeds = {...fitted, promptPerSecond: promptPerSecond(observed)};
+	const speeds = {...fitted, promptPerSecond: promptPerSecond(calibration)};
 	const own = observed.filter(observation => observation.model === model);
 	const ownWritten = own.filter(isWritten);
 	const mostSay = Math.max(...ownWritten.map(sayOf));

@@ -1,7 +1,7 @@
-import type {CacheType, Settings} from '../engine/types.js';
+import {type CacheType, kernelKey, type Settings} from '../engine/types.js';
 import {activeBytes, type Sides} from './placement.js';
-import {attentionCost, isHalfPrecision, meanCosts, promptAttentionCost, promptExpertsCost} from './tensor-costs.js';
-import type {ModelWeights, Speeds} from './types.js';
+import {attentionCost, isHalfPrecision, meanCosts, promptAttentionCost} from './tensor-costs.js';
+import type {KernelCosts, ModelWeights, Speeds} from './types.js';
 
 /** Tokens in the context that a prediction counts with, where nobody says: a short conversation. */
 export const usualFillTokens = 1000;
@@ -53,36 +53,42 @@ const headStep = 64;
 const shortShare = ({attention}: ModelWeights, cacheType: CacheType): number =>
 	attention && isHalfPrecision(cacheType) ? (attention.headSize % headStep) / attention.headSize : 0;
 
-export const workOf = ({
-	settings,
-	weights,
-	cache,
-	untakenBytes,
-	fillTokens = usualFillTokens,
-	promptTokens = fillTokens,
-	promptThreads,
-}: Load): Work => {
+/** Of a byte of the KV cache, for each head that reads it; `short`: the share of it that costs what is not known. */
+const attentionOf = (weights: ModelWeights, type: CacheType, kernelCosts: KernelCosts) => {
+	const {attention} = weights;
+	const measured = attention && kernelCosts[kernelKey({kind: 'attention', type, ...attention})];
+	const short = measured ? 0 : shortShare(weights, type);
+	return {short, token: measured?.token ?? (1 - short) * attentionCost(type), prompt: measured?.prompt ?? promptAttentionCost};
+};
+
+export const workOf = (
+	{settings, weights, cache, untakenBytes, fillTokens = usualFillTokens, promptTokens = fillTokens, promptThreads}: Load,
+	kernelCosts: KernelCosts = {},
+): Work => {
 	const {shared, experts} = activeBytes(settings, weights, untakenBytes);
 	const fill = Math.min(1, fillTokens / settings.contextSize);
 	const promptFill = Math.min(1, Math.max(0, fillTokens - promptTokens / 2) / settings.contextSize);
 	const cached = {gpu: (cache?.gpu ?? 0) * fill, cpu: (cache?.cpu ?? 0) * fill};
 	const headsPerKvHead = weights.attention?.headsPerKvHead ?? 1;
 	const read = cached.cpu * headsPerKvHead;
-	const short = shortShare(weights, settings.cacheTypeK);
-	const cost = {shared: meanCosts(weights.types?.shared), experts: meanCosts(weights.types?.experts)};
+	const attention = attentionOf(weights, settings.cacheTypeK, kernelCosts);
+	const cost = {
+		shared: meanCosts(weights.types?.shared, 'weights', kernelCosts),
+		experts: meanCosts(weights.types?.experts, 'experts', kernelCosts),
+	};
 	return {
 		gpuBytes: shared.gpu + experts.gpu + cached.gpu,
 		cpuBytes: shared.cpu + experts.cpu + cached.cpu,
-		cpuCost: shared.cpu * cost.shared.token + experts.cpu * cost.experts.token + read * (1 - short) * attentionCost(settings.cacheTypeK),
-		shortHeadBytes: read * short,
+		cpuCost: shared.cpu * cost.shared.token + experts.cpu * cost.experts.token + read * attention.token,
+		shortHeadBytes: read * attention.short,
 		threads: Math.max(1, settings.threads),
 		promptThreads: promptThreads === settings.threads ? undefined : promptThreads,
 		blocks: weights.sizes.blocks.length,
 		gpuParameters: (shared.gpu + experts.gpu) * (weights.parameters / Math.max(1, totalBytes(weights))),
 		promptCost:
 			shared.cpu * cost.shared.prompt +
-			experts.cpu * cost.experts.prompt * promptExpertsCost +
-			(cache?.cpu ?? 0) * promptFill * headsPerKvHead * promptAttentionCost,
+			experts.cpu * cost.experts.prompt +
+			(cache?.cpu ?? 0) * promptFill * headsPerKvHead * attention.prompt,
 	};
 };
 
@@ -101,9 +107,12 @@ export const usualShortHeadCost = 5;
 export const threadsGain = ({threadsExponent = usualThreadsExponent}: Speeds, threads: number): number => threads ** threadsExponent;
 
 /** Prompts wait neither for RAM nor often for each other: a second thread was worth 72 to 95 % where it was worth 23 to 65 % in generation. */
-const promptThreadsExponent = 0.9;
+const usualPromptThreadsExponent = 0.9;
 
-export const promptThreadsGain = ({threads, promptThreads = threads}: Work): number => promptThreads ** promptThreadsExponent;
+export const promptThreadsGain = (
+	{promptThreadsExponent = usualPromptThreadsExponent}: Speeds,
+	{threads, promptThreads = threads}: Work,
+): number => promptThreads ** promptThreadsExponent;
 
 /** A side's weights are read, or computed with, whichever takes longer: bytes ÷ bandwidth, or cost ÷ what the threads get through. */
 const cpuSeconds = (speeds: Speeds, {cpuBytes, cpuCost, shortHeadBytes, threads}: Work): number | undefined => {
@@ -114,8 +123,8 @@ const cpuSeconds = (speeds: Speeds, {cpuBytes, cpuCost, shortHeadBytes, threads}
 	return read === undefined ? undefined : Math.max(read, computed ?? 0);
 };
 
-/** What a layer takes whatever its size: 4 to 48 layers of 0.1 MB on an AMD EPYC (Zen 4), one thread, without attention. Only tiny models notice. */
-const blockOverheadMs = 0.005;
+/** What a layer takes whatever its size: between 0.005 on an AMD EPYC (Zen 4) and 0.015 on an Intel Xeon (AMX), 4 to 48 layers of 0.1 MB. Only small models notice. */
+const blockOverheadMs = 0.009;
 
 /** Without the correction of the model at hand. undefined: a speed that it needs is not known. */
 export const secondsPerToken = (speeds: Speeds, work: Work): number | undefined => {
@@ -126,19 +135,19 @@ export const secondsPerToken = (speeds: Speeds, work: Work): number | undefined 
 
 /** Of generation. */
 export const tokensPerSecond = (speeds: Speeds, load: Load): number | undefined => {
-	const seconds = secondsPerToken(speeds, workOf(load));
+	const seconds = secondsPerToken(speeds, workOf(load, speeds.kernelCosts));
 	return seconds === undefined || seconds <= 0 ? undefined : (speeds.modelFactor ?? 1) / seconds;
 };
 
 /** Of a token of a prompt, without the correction of the model at hand. undefined: not measured yet. */
 export const promptSecondsPerToken = (speeds: Speeds, work: Work): number | undefined => {
 	const gpu = timeOf(work.gpuParameters, speeds.promptPerSecond?.gpu);
-	const cpu = timeOf(work.promptCost / promptThreadsGain(work), speeds.promptPerSecond?.cpu);
+	const cpu = timeOf(work.promptCost / promptThreadsGain(speeds, work), speeds.promptPerSecond?.cpu);
 	return gpu === undefined || cpu === undefined || gpu + cpu <= 0 ? undefined : gpu + cpu;
 };
 
 /** Of reading a prompt, which is bound by computing. undefined: not measured yet. */
 export const promptTokensPerSecond = (speeds: Speeds, load: Load): number | undefined => {
-	const seconds = promptSecondsPerToken(speeds, workOf(load));
+	const seconds = promptSecondsPerToken(speeds, workOf(load, speeds.kernelCosts));
 	return seconds === undefined ? undefined : (speeds.promptFactor ?? 1) / seconds;
 };

@@ -1,7 +1,5 @@
-import type {CacheType} from '../engine/types.js';
-import type {TypeBytes} from './types.js';
-
-type Costs = {readonly token: number; readonly prompt: number};
+import {type CacheType, type Kernel, kernelKey} from '../engine/types.js';
+import type {Costs, KernelCosts, ModelWeights, TypeBytes} from './types.js';
 
 /**
 What a byte of a tensor type costs one CPU thread, compared with a byte of Q8_0: when one token is generated, and when a prompt is read (where the same weights
@@ -9,7 +7,8 @@ serve many tokens, and unpacking them and multiplying is all there is).
 
 Measured with llama.cpp v0.5.0 on one thread of an AMD EPYC (Zen 4, AVX-512), as CPU time, models of 90 to 800 MB with random weights whose scales differ
 from block to block as those of real ones do (on x86 llama.cpp looks scales up in a table that is larger than the first cache). Other machines differ: what is
-left over goes into the correction of each model. It matters where few threads do not use up the RAM's bandwidth.
+left over goes into the correction of each model. It matters where few threads do not use up the RAM's bandwidth, and where the native hooks cannot measure what
+it is here (on an Intel Xeon with AMX a byte of F16 costs 1.4, of Q4_1 1.1, of Q6_K 2.3).
 */
 const costs: Readonly<Record<string, Costs>> = {
 	F32: {token: 0.7, prompt: 0.65},
@@ -39,14 +38,20 @@ const costs: Readonly<Record<string, Costs>> = {
 /** A mix like Q4_K_M. */
 const usualCosts: Costs = {token: 1.3, prompt: 1.6};
 
-const costsOf = (type: string): Costs => costs[type] ?? usualCosts;
+/** Tokens of a prompt go to different experts: fewer of them share what is unpacked. */
+const promptExpertsCost = 1.8;
+
+const costsOf = (type: string, kind: 'weights' | 'experts', measured: KernelCosts): Costs => {
+	const {token, prompt} = costs[type] ?? usualCosts;
+	return measured[kernelKey({kind, type})] ?? {token, prompt: prompt * (kind === 'experts' ? promptExpertsCost : 1)};
+};
 
 /** The means over bytes; 1 for a model of Q8_0 only. */
-export const meanCosts = (types: TypeBytes | undefined): Costs => {
+export const meanCosts = (types: TypeBytes | undefined, kind: 'weights' | 'experts', measured: KernelCosts = {}): Costs => {
 	const entries = Object.entries(types ?? {});
 	const bytes = entries.reduce((sum, [, size]) => sum + size, 0);
-	if (bytes <= 0) return usualCosts;
-	const mean = (of: keyof Costs) => entries.reduce((sum, [type, size]) => sum + costsOf(type)[of] * size, 0) / bytes;
+	if (bytes <= 0) return costsOf('', kind, {});
+	const mean = (of: keyof Costs) => entries.reduce((sum, [type, size]) => sum + costsOf(type, kind, measured)[of] * size, 0) / bytes;
 	return {token: mean('token'), prompt: mean('prompt')};
 };
 
@@ -74,8 +79,25 @@ export const attentionCost = (type: CacheType): number => attentionCosts[type];
 /** Tokens of a prompt go through it in tiles. */
 export const promptAttentionCost = 4;
 
-/** Tokens of a prompt go to different experts: fewer of them share what is unpacked. */
-export const promptExpertsCost = 1.8;
+/** Of weights the types that make up less are not worth the time to measure them. */
+const leastShare = 0.02;
+/** Numbers that a quantized KV cache keeps together. */
+const quantizedBlock = 32;
+
+/** All that a prediction for a model needs the costs of. */
+export const kernelsOf = ({types, attention}: ModelWeights, cacheTypes: readonly CacheType[]): readonly Kernel[] => {
+	const typesIn = (bytes: TypeBytes = {}) => {
+		const total = Object.values(bytes).reduce((sum, size) => sum + size, 0);
+		// llama.cpp would end the process over a type that its CPU part does not compute with.
+		return Object.keys(bytes).filter(type => type in costs && (bytes[type] ?? 0) >= leastShare * total);
+	};
+	const isWhole = (type: CacheType) => isHalfPrecision(type) || type === 'f32' || (attention?.headSize ?? 0) % quantizedBlock === 0;
+	return [
+		...typesIn(types?.shared).map(type => ({kind: 'weights' as const, type})),
+		...typesIn(types?.experts).map(type => ({kind: 'experts' as const, type})),
+		...(attention ? [...new Set(cacheTypes)].filter(isWhole).map(type => ({kind: 'attention' as const, type, ...attention})) : []),
+	];
+};
 
 export const bytesByType = (tensors: Iterable<{readonly type: string; readonly sizeBytes: number}>): TypeBytes => {
 	const byType: Record<string, number> = {};

@@ -44,6 +44,12 @@ export type Memory = {
 	readonly devices?: number | undefined;
 };
 
+/** What a byte costs one CPU thread, compared with a byte of Q8_0 weights: when one token is generated, and when a prompt is read. */
+export type Costs = {readonly token: number; readonly prompt: number};
+
+/** By `kernelKey`. */
+export type KernelCosts = Readonly<Record<string, Costs>>;
+
 /** How fast this machine is, measured; undefined: not known yet. Bytes per second, milliseconds. */
 export type Speeds = {
 	readonly gpuBytesPerSecond: number | undefined;
@@ -54,8 +60,14 @@ export type Speeds = {
 	readonly threadBytesPerSecond?: number | undefined;
 	/** What n threads do is n to this power times what one does. */
 	readonly threadsExponent?: number | undefined;
+	/** The same of a prompt. */
+	readonly promptThreadsExponent?: number | undefined;
 	/** What attention with heads that do not fill a vector register costs, per byte of KV cache; a byte of Q8_0 weights is 1. */
 	readonly shortHeadCost?: number | undefined;
+	/** As far as the native hooks have measured them. */
+	readonly kernelCosts?: KernelCosts | undefined;
+	/** How often they have measured the speed of this CPU; what is kept is the best. */
+	readonly timesMeasured?: number | undefined;
 	/** Of a prompt, with all of the work on that side; undefined: not measured yet. GPU: active parameters times tokens per second. CPU: cost (`Work.promptCost`) per second of one thread. */
 	readonly promptPerSecond?: {readonly gpu: number | undefined; readonly cpu: number | undefined};
 	/** Measured over predicted tokens per second of the model at hand, in generation and of prompts; undefined: it has not answered yet. */

@@ -45,8 +45,9 @@ export const startPlan = async (options: CliOptions, {guidePath, engineProcess}:
 			threads: Math.max(1, threads - 1),
 			mlockLimitBytes,
 			async speeds(model, device) {
-				const keeper = createSpeedKeeper({probe: calibration.probe, onChange: () => {}});
+				const keeper = createSpeedKeeper({...calibration, measureKernels: engine.measureKernels, onChange: () => {}});
 				await keeper.begin(calibrationsOf(calibration, device));
+				await keeper.study(model.weights, [options.wanted.cacheTypeK, 'q8_0'], controller.signal);
 				return keeper.speeds(model.path);
 			},
 			measurements: (model, device) => measurementsOf({file: measurements, machine: calibration.machine}, device).read(model),

@@ -2,21 +2,21 @@ import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
-import {togetherMs} from '../../source/engine/steady-part.ts';
 import type {Engine, Settings} from '../../source/engine/types.ts';
 import {probeSpeeds} from '../../source/planner/bandwidth-probe.ts';
 import {type Calibration, calibrate, type Observation, speedsOf} from '../../source/planner/calibration.ts';
+import {createCalibrationStore} from '../../source/planner/calibration-store.ts';
 import {promptTokensPerSecond, tokensPerSecond} from '../../source/planner/speed.ts';
+import {createSpeedKeeper} from '../../source/planner/speed-keeper.ts';
 import {factsOf, guidePath, smolPath} from '../real/engines.ts';
 import {dense500m, enlarge, guideVocabulary, tinyDense, tinyExperts} from '../support/gguf-shapes.ts';
 import {writeModel} from '../support/gguf-writer.ts';
-import type {Line} from './report.ts';
+import {type Line, median} from './report.ts';
 
 const threadCounts = [1, 2] as const;
-const maxTokens = 40;
-const rounds = 8;
-/** Others only ever take away, and where they do changes from minute to minute: what counts is a token's time in the best tenth of all rounds. */
-const undisturbed = 0.1;
+const fullAnswer = 64;
+/** How fast the machine is changes from minute to minute, by half: what a round predicts is compared with what it measures, and the median of all rounds counts. */
+const rounds = 7;
 /** Another beginning each time, so that nothing of it is in the context yet. */
 const promptOf = (turn: number) => `${turn}. What is a context, and what does it take of the memory when it is long? `.repeat(5);
 
@@ -52,169 +52,176 @@ const settingsFor = (threads: number): Settings => ({
 	mlock: false,
 });
 
-/** What an answer took: milliseconds of each token, and of the prompt with the first one. */
-type Times = {readonly tokens: readonly number[]; readonly prompt: number; readonly promptTokens: number; readonly fillTokens: number};
-
-const answerOnce = async (engine: Engine, turn: number): Promise<Times> => {
+const answerOnce = async (
+	engine: Engine,
+	turn: number,
+	about: Omit<Observation, 'tokensPerSecond'>,
+	maxTokens = fullAnswer,
+): Promise<Told> => {
 	await engine.setConversation({system: undefined, messages: []});
-	const told: Array<{readonly at: number; readonly tokens: number}> = [];
 	const sampling = {temperature: 0.8, seed: 1, topK: 40, topP: 0.95, minP: 0.05};
-	const {contextUsed, generation, prompt} = await engine.answer(
-		{prompt: promptOf(turn), sampling, maxTokens},
-		{
-			onEvent(event) {
-				const before = told.at(-1);
-				if (event.type !== 'text' || event.tokens <= (before?.tokens ?? 0)) return;
-				const now = {at: performance.now(), tokens: event.tokens};
-				if (before && now.at - before.at < togetherMs) told.pop();
-				told.push(now);
-			},
-		},
-	);
-	const tokens = told.slice(1).map(({at, tokens}, index) => {
-		const before = told[index] ?? {at, tokens};
-		return (at - before.at) / (tokens - before.tokens);
-	});
-	return {tokens, prompt: prompt.ms, promptTokens: prompt.tokens, fillTokens: contextUsed - generation.tokens / 2};
-};
-
-const quantile = (values: readonly number[], share: number): number =>
-	values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
-
-type Told = Observation & {readonly tokensPerSecond: number};
-
-const observationOf = (about: Omit<Observation, 'tokensPerSecond'>, answers: readonly Times[]): Told => {
-	const [{promptTokens = 0, fillTokens = 0} = {}] = answers;
+	const {steady, prompt} = await engine.answer({prompt: promptOf(turn), sampling, maxTokens});
 	return {
 		...about,
-		fillTokens,
-		tokensPerSecond:
-			1000 /
-			quantile(
-				answers.flatMap(({tokens}) => tokens),
-				undisturbed,
-			),
-		prompt: {
-			tokens: promptTokens,
-			tokensPerSecond:
-				(1000 * promptTokens) /
-				quantile(
-					answers.map(({prompt}) => prompt),
-					0,
-				),
-		},
+		fillTokens: steady.fillTokens,
+		tokensPerSecond: steady.tokensPerSecond ?? Number.NaN,
+		prompt: {tokens: prompt.tokens, tokensPerSecond: (1000 * prompt.tokens) / prompt.ms},
 	};
 };
 
-type Measured = {readonly name: string; readonly threads: number; readonly learned: Told; readonly later: Told};
+type Told = Observation & {readonly tokensPerSecond: number};
 
-const percent = (value: number) => `${value < 0 ? '' : '+'}${(value * 100).toFixed(0)} %`;
-const cell = (text: string) => text.padStart(15);
+type Measured = {readonly learned: Told; readonly later: Told};
+/** What one round has probed and then measured, by threads and by model. */
+type Round = {readonly probed: Calibration; readonly byThreads: ReadonlyMap<number, readonly Measured[]>};
 
-type Case = {readonly path: string; readonly threads: number; readonly learned: Times[]; readonly later: Times[]};
-
-/** Model by model, and again: what the machine does besides changes from minute to minute. */
-const measureRounds = async (engine: Engine, cases: readonly Case[]) => {
-	for (let round = 0; round < rounds; round++) {
-		for (const {path, threads, learned, later} of cases) {
-			const settings = settingsFor(threads);
-			await engine.loadModel({path, settings});
-			await engine.createContext({settings});
-			await answerOnce(engine, 0); // for the pages of the file, and JavaScript that is not compiled yet
-			learned.push(await answerOnce(engine, 1));
-			later.push(await answerOnce(engine, 2));
-			await engine.freeModel();
-		}
-	}
+/** As the program does it when it meets these models. */
+const probe = async (engine: Engine, paths: readonly string[]): Promise<Calibration> => {
+	const cores = Math.max(...threadCounts);
+	let known: Calibration | undefined;
+	const keeper = createSpeedKeeper({
+		probe: () => probeSpeeds(cores),
+		measureKernels: engine.measureKernels,
+		machine: {cores},
+		onChange: () => {},
+	});
+	await keeper.begin({
+		...createCalibrationStore({read: async () => undefined, write: async () => {}}, 'here'),
+		async write(calibration) {
+			known = calibration;
+		},
+	});
+	for (const path of paths) await keeper.study((await factsOf(path)).weights, ['f16']);
+	if (!known) throw new Error('Nothing was probed.');
+	return known;
 };
 
-const measureAll = async (folder: string): Promise<readonly Measured[]> => {
+const measureModel = async (engine: Engine, path: string, threads: number): Promise<Measured> => {
+	const settings = settingsFor(threads);
+	await engine.loadModel({path, settings});
+	await engine.createContext({settings});
+	const {weights} = await factsOf(path);
+	const {context, compute} = await engine.dryRun({path, settings});
+	const about = {model: path, settings, weights, cache: {gpu: 0, cpu: context.ramBytes - (compute?.ramBytes ?? 0)}};
+	await answerOnce(engine, 0, about, 8); // for the pages of the file, and JavaScript that is not compiled yet
+	const [learned, later] = [await answerOnce(engine, 1, about), await answerOnce(engine, 2, about)];
+	await engine.freeModel();
+	return {learned, later};
+};
+
+const measureRound = async (engine: Engine, paths: readonly string[]): Promise<Round> => {
+	const probed = await probe(engine, paths);
+	const byThreads = new Map<number, Measured[]>();
+	for (const threads of threadCounts) {
+		const measured: Measured[] = [];
+		for (const path of paths) measured.push(await measureModel(engine, path, threads));
+		byThreads.set(threads, measured);
+	}
+
+	return {probed, byThreads};
+};
+
+const measureAll = async (paths: readonly string[]): Promise<readonly Round[]> => {
 	const engine = createLlamaEngine();
 	try {
 		await engine.start({gpu: 'off'});
-		const paths = await speedModels(folder);
-		const cases = paths.flatMap(path => threadCounts.map((threads): Case => ({path, threads, learned: [], later: []})));
-		await measureRounds(engine, cases);
-		return await Promise.all(
-			cases.map(async ({path, threads, learned, later}) => {
-				const {weights} = await factsOf(path);
-				const settings = settingsFor(threads);
-				const {context, compute} = await engine.dryRun({path, settings});
-				const about = {model: path, settings, weights, cache: {gpu: 0, cpu: context.ramBytes - (compute?.ramBytes ?? 0)}};
-				const name = basename(path, '.gguf').slice(0, 14);
-				return {name, threads, learned: observationOf(about, learned), later: observationOf(about, later)};
-			}),
-		);
+		const all: Round[] = [];
+		for (let round = 0; round < rounds; round++) all.push(await measureRound(engine, paths));
+		return all;
 	} finally {
 		await engine.dispose();
 	}
 };
 
-/** What was predicted over what was measured later, minus 1. */
-const off = (calibration: Calibration, {later: observation}: Measured) => {
+type Kind = 'generation' | 'prompt';
+
+const measuredSpeed = ({tokensPerSecond, prompt}: Told, kind: Kind) =>
+	kind === 'generation' ? tokensPerSecond : (prompt?.tokensPerSecond ?? Number.NaN);
+
+/** What is predicted of an answer, over what was measured, minus 1. */
+const off = (calibration: Calibration, observation: Told, kind: Kind): number => {
 	const speeds = speedsOf(calibration, observation.model);
-	const {prompt} = observation;
-	const load = {...observation, promptTokens: prompt?.tokens};
-	const promptSeconds = 1 / (promptTokensPerSecond(speeds, load) ?? Number.NaN) + 1 / observation.tokensPerSecond / (prompt?.tokens ?? 1);
-	return {
-		generation: (tokensPerSecond(speeds, load) ?? Number.NaN) / observation.tokensPerSecond - 1,
-		prompt: 1 / promptSeconds / (prompt?.tokensPerSecond ?? Number.NaN) - 1,
-	};
+	const promptTokens = observation.prompt?.tokens;
+	const load = {...observation, promptTokens};
+	const firstToken = 1 / observation.tokensPerSecond / (promptTokens ?? 1);
+	const predicted =
+		kind === 'generation'
+			? (tokensPerSecond(speeds, load) ?? Number.NaN)
+			: 1 / (1 / (promptTokensPerSecond(speeds, load) ?? Number.NaN) + firstToken);
+	return predicted / measuredSpeed(observation, kind) - 1;
 };
 
-const printTable = (title: string, measured: readonly Measured[], probed: Calibration, kind: 'generation' | 'prompt') => {
-	console.log(`\n${title}\n${'learned from'.padEnd(16)}${measured.map(({name}) => cell(name)).join('')}`);
-	const speed = ({later: observation}: Measured) =>
-		kind === 'generation' ? observation.tokensPerSecond : (observation.prompt?.tokensPerSecond ?? 0);
-	console.log(`${'measured tok/s'.padEnd(16)}${measured.map(one => cell(speed(one).toFixed(1))).join('')}`);
-	const row = (name: string, calibration: Calibration, isOwn = false) =>
-		console.log(
-			`${name.padEnd(16)}${measured.map(one => cell(percent(off(isOwn ? calibrate(calibration, one.learned) : calibration, one)[kind]))).join('')}`,
-		);
-	if (kind === 'generation') row('the probe', probed);
-	for (const {name, learned} of measured) row(name, calibrate(probed, learned));
-	row('an own answer', probed, true);
-};
-
+const percent = (value: number) => `${value < 0 ? '' : '+'}${(value * 100).toFixed(0)} %`;
+const cell = (text: string) => text.padStart(15);
 const worst = (values: readonly number[]) => values.reduce((far, value) => (Math.abs(value) > Math.abs(far) ? value : far), 0);
 
-const linesFor = (threads: number, measured: readonly Measured[], probed: Calibration): Line[] => {
-	const apart = worst(measured.map(({learned, later}) => learned.tokensPerSecond / later.tokensPerSecond - 1));
-	const detail = `${measured.length} models; the same answer again was up to ${Math.abs(apart * 100).toFixed(0)} % apart`;
-	const line = (name: string, values: readonly number[], bar?: number): Line => ({
-		name: `${name}, ${threads} thr.`,
+const linesFor = (threads: number, names: readonly string[], all: readonly Round[], kind: Kind): Line[] => {
+	const measuredIn = ({byThreads}: Round, index: number): Measured => {
+		const measured = byThreads.get(threads)?.[index];
+		if (!measured) throw new Error('A model was not measured.');
+		return measured;
+	};
+
+	const medianOf = (value: (round: Round) => number) => median(all.map(value));
+	/** Of the model in a column, by the probe alone or by an answer of another model. */
+	const offBy = (column: number, teacher?: number) =>
+		medianOf(round => {
+			const calibration = teacher === undefined ? round.probed : calibrate(round.probed, measuredIn(round, teacher).learned);
+			return off(calibration, measuredIn(round, column).later, kind);
+		});
+	const row = (name: string, texts: readonly string[]) => console.log(name.padEnd(16) + texts.map(cell).join(''));
+	const columns = [...names.keys()];
+	console.log(`\n${kind === 'generation' ? 'Generation' : 'Prompts'} on ${threads} of the cores, predicted over measured:`);
+	row('learned from', names);
+	row(
+		'measured tok/s',
+		columns.map(column => medianOf(round => measuredSpeed(measuredIn(round, column).later, kind)).toFixed(1)),
+	);
+	row(
+		'the probe',
+		columns.map(column => percent(offBy(column))),
+	);
+	const matrix = columns.map(teacher => columns.map(column => offBy(column, teacher)));
+	for (const [teacher, values] of matrix.entries()) row(names[teacher] ?? '', values.map(percent));
+	const apart = worst(
+		columns.map(column =>
+			medianOf(round => {
+				const {learned, later} = measuredIn(round, column);
+				return Math.abs(measuredSpeed(learned, kind) / measuredSpeed(later, kind) - 1);
+			}),
+		),
+	);
+	const line = (what: string, values: readonly number[], bar?: number): Line => ({
+		name: `${kind === 'generation' ? 'tok/s' : 'prompt'} ${what}, worst, ${threads} thr.`,
 		value: Math.abs(worst(values)) * 100,
 		unit: '%',
 		digits: 0,
-		...(bar !== undefined && {bar}),
-		detail,
+		...(bar !== undefined && kind === 'generation' && {bar}),
+		detail: `${names.length} models; the same answer again is up to ${(apart * 100).toFixed(0)} % apart`,
 	});
-	const others = (kind: 'generation' | 'prompt') =>
-		measured.flatMap(calibrator => {
-			const calibration = calibrate(probed, calibrator.learned);
-			return measured.filter(one => one !== calibrator).map(one => off(calibration, one)[kind]);
-		});
-	const own = (kind: 'generation' | 'prompt') => measured.map(one => off(calibrate(probed, one.learned), one)[kind]);
 	return [
-		line('tok/s of others, worst', others('generation'), 25),
-		line('tok/s after an answer, worst', own('generation'), 10),
-		line('prompt of others, worst', others('prompt')),
-		line('prompt after one, worst', own('prompt')),
+		line(
+			'of others',
+			matrix.flatMap((values, teacher) => values.filter((_, column) => column !== teacher)),
+			25,
+		),
+		line(
+			'after an answer',
+			matrix.map((values, teacher) => values[teacher] ?? Number.NaN),
+			10,
+		),
 	];
 };
 
 /** Predicted against measured tokens per second on the CPU, for each model by an answer of each other and by one of its own. */
 export const benchSpeed = async (): Promise<Line[]> => {
 	const folder = mkdtempSync(join(tmpdir(), 'vramble-speed-'));
-	const measured = await measureAll(folder).finally(() => rmSync(folder, {recursive: true}));
-	const probed: Calibration = {probed: await probeSpeeds(Math.max(...threadCounts)), observed: []};
-	const {cpuBytesPerSecond = Number.NaN, threadBytesPerSecond = Number.NaN} = probed.probed;
-	console.log(`The probe: RAM ${(cpuBytesPerSecond / 1e9).toFixed(1)} GB/s, one thread ${(threadBytesPerSecond / 1e9).toFixed(1)} GB/s.`);
-	return threadCounts.flatMap(threads => {
-		const those = measured.filter(one => one.threads === threads);
-		printTable(`Generation on ${threads} of the cores, predicted over measured:`, those, probed, 'generation');
-		printTable(`Prompts on ${threads} of the cores, predicted over measured:`, those, probed, 'prompt');
-		console.log('');
-		return linesFor(threads, those, probed);
-	});
+	try {
+		const paths = await speedModels(folder);
+		const all = await measureAll(paths);
+		const names = paths.map(path => basename(path, '.gguf').slice(0, 14));
+		return threadCounts.flatMap(threads => (['generation', 'prompt'] as const).flatMap(kind => linesFor(threads, names, all, kind)));
+	} finally {
+		rmSync(folder, {recursive: true});
+	}
 };

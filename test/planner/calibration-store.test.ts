@@ -21,6 +21,10 @@ const calibration: Calibration = {
 		overheadMs: 0.5,
 		shortHeadCost: 26,
 		threadsExponent: 0.5,
+		promptThreadsExponent: 0.8,
+		timesMeasured: 2,
+		kernelCosts: {Q4_K: {token: 1.25, prompt: 1.5}, 'attention f16 64 x 3': {token: 1.75, prompt: 4}},
+		promptPerSecond: {gpu: undefined, cpu: 90e9},
 	},
 	observed: [
 		{
@@ -63,7 +67,7 @@ test('the file does not grow without end, and the machine that wrote last is in 
 
 describe('a broken file', () => {
 	const key = machineKey(machine);
-	const saved = (value: unknown) => JSON.stringify({version: 2, machines: {[key]: value}});
+	const saved = (value: unknown) => JSON.stringify({version: 3, machines: {[key]: value}});
 	test.each<[string, string]>([
 		['empty', ''],
 		['cut off', saved(calibration).slice(0, -20)],
@@ -72,7 +76,8 @@ describe('a broken file', () => {
 		['null', 'null'],
 		['of another version', JSON.stringify({version: 99, machines: {[key]: calibration}})],
 		['of the version that did not count attention', JSON.stringify({version: 1, machines: {[key]: calibration}})],
-		['without machines', '{"version": 2}'],
+		['of the version that had one table of costs for all machines', JSON.stringify({version: 2, machines: {[key]: calibration}})],
+		['without machines', '{"version": 3}'],
 		['without speeds', saved({observed: []})],
 		['with speeds that are none', saved({...calibration, probed: {overheadMs: 'fast'}})],
 		['with a negative overhead', saved({...calibration, probed: {overheadMs: -1}})],

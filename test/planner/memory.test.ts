@@ -176,7 +176,7 @@ describe('a plan', () => {
 		const dryRun = {...said, weights: {vramBytes: said.weights.vramBytes - untaken, ramBytes: said.weights.ramBytes + untaken}};
 		const speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 40e9, overheadMs: 0};
 		const about = {dryRun, weights, machine: machine(12 * gib, 32 * gib), speeds, driverBytes: 0, fillTokens: 0};
-		const seconds = onGpu / 300e9 + (3.5 * gib + 200 * mib - onGpu) / 40e9 + 0.000_04;
+		const seconds = onGpu / 300e9 + (3.5 * gib + 200 * mib - onGpu) / 40e9 + 0.000_072;
 		expect(planOf({settings, ...about}).tokensPerSecond).toBeCloseTo(1 / seconds, 6);
 	});
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
+import {kernelKey} from '../../source/engine/types.js';
 import {type Calibration, calibrate, type Observation, speedsOf} from '../../source/planner/calibration.js';
 import {promptTokensPerSecond, tokensPerSecond, workOf} from '../../source/planner/speed.js';
-import {bytesByType, meanCosts} from '../../source/planner/tensor-costs.js';
+import {bytesByType, kernelsOf, meanCosts} from '../../source/planner/tensor-costs.js';
 import type {ModelWeights, Speeds} from '../../source/planner/types.js';
 import {baseSettings} from '../support/fake-engine.js';
 
@@ -17,8 +18,8 @@ const model = (bytes: number, {experts = 0, activeExperts = 1, type = 'Q8_0'} = 
 	types: {shared: {[type]: bytes}, experts: {[type]: bytes}},
 });
 
-/** With what ten layers take (0.05 ms), 1 ms a token. */
-const speeds: Speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 50e9, overheadMs: 0.95};
+/** With what ten layers take (0.09 ms), 1 ms a token. */
+const speeds: Speeds = {gpuBytesPerSecond: 300e9, cpuBytesPerSecond: 50e9, overheadMs: 0.91};
 const cpu = {...baseSettings, gpuLayers: 0, threads: 8};
 const gpu = {...baseSettings, gpuLayers: 11};
 
@@ -112,6 +113,38 @@ describe('tokens per second', () => {
 		expect(promptTokensPerSecond(known, {...load, weights: model(5e9, {type: 'F16'})})).toBeCloseTo(100 / 1.2);
 	});
 
+	test('go by what was measured on this machine, where it was', () => {
+		const kernelCosts = {
+			F16: {token: 2, prompt: 3},
+			'experts F16': {token: 4, prompt: 5},
+			'attention f16 32 x 2': {token: 6, prompt: 7},
+		};
+		const here = {
+			...speeds,
+			cpuBytesPerSecond: 500e9,
+			threadBytesPerSecond: 10e9,
+			promptPerSecond: {gpu: undefined, cpu: 100e9},
+			kernelCosts,
+		};
+		const settings = {...cpu, threads: 1};
+		const secondsOf = (weights: ModelWeights, cache = 0) => {
+			const load = {settings, weights, cache: {gpu: 0, cpu: cache}, fillTokens: 4096};
+			return [1 / (tokensPerSecond(here, load) ?? 0) - 0.001, 1 / (promptTokensPerSecond(here, load) ?? 0)];
+		};
+		const half = {experts: 0.5, activeExperts: 1 / 5};
+		const withHeads = {...model(5e9), attention: {headsPerKvHead: 2, headSize: 32}};
+		const expected = [
+			[secondsOf(model(5e9, {type: 'F16'})), [1, 0.15]],
+			[secondsOf(model(5e9, {type: 'Q4_K'})), [0.625, 0.075]],
+			[secondsOf(model(5e9, {type: 'F16', ...half})), [0.7, 0.1]],
+			[secondsOf(withHeads, 1e9), [0.5 + 1.2, 0.05 + 0.07]],
+		] as const;
+		for (const [seconds, told] of expected) {
+			expect(seconds[0]).toBeCloseTo(told[0]);
+			expect(seconds[1]).toBeCloseTo(told[1]);
+		}
+	});
+
 	test('never fall with more layers on a faster GPU', () => {
 		fc.assert(
 			fc.property(fc.integer({min: 0, max: 10}), fc.integer({min: 1, max: 100}), (gpuLayers, size) => {
@@ -129,9 +162,9 @@ test('bytes by type, and what they cost', () => {
 		{type: 'Q8_0', sizeBytes: 5},
 	]);
 	expect(types).toEqual({Q8_0: 15, Q4_1: 5});
-	expect(meanCosts(types).token).toBeCloseTo((15 + 5 * 2.15) / 20);
-	expect(meanCosts(types).prompt).toBeCloseTo((15 + 5 * 3.4) / 20);
-	expect(meanCosts(undefined)).toEqual({token: 1.3, prompt: 1.6});
+	expect(meanCosts(types, 'weights').token).toBeCloseTo((15 + 5 * 2.15) / 20);
+	expect(meanCosts(types, 'weights').prompt).toBeCloseTo((15 + 5 * 3.4) / 20);
+	expect(meanCosts(undefined, 'weights')).toEqual({token: 1.3, prompt: 1.6});
 });
 
 const probed: Speeds = {gpuBytesPerSecond: undefined, cpuBytesPerSecond: 40e9, threadBytesPerSecond: 10e9, overheadMs: 0.5};
@@ -141,6 +174,15 @@ const answer = (name: string, weights: ModelWeights, perSecond: number, change: 
 	settings: {...cpu, ...change},
 	weights,
 	tokensPerSecond: perSecond,
+});
+
+test('what has to be measured for a model', () => {
+	const weights = {...model(1e9), types: {shared: {Q4_K: 90e6, Q6_K: 9e6, F32: 1e6, XYZ: 50e6}, experts: {Q4_K: 1e9}}};
+	const keys = (headSize: number) =>
+		kernelsOf({...weights, attention: {headsPerKvHead: 3, headSize}}, ['f16', 'q8_0', 'f16']).map(kernelKey);
+	expect(keys(64)).toEqual(['Q4_K', 'Q6_K', 'experts Q4_K', 'attention f16 64 x 3', 'attention q8_0 64 x 3']);
+	expect(keys(80)).toEqual(['Q4_K', 'Q6_K', 'experts Q4_K', 'attention f16 80 x 3']);
+	expect(kernelsOf(weights, ['f16']).map(kernelKey)).toEqual(['Q4_K', 'Q6_K', 'experts Q4_K']);
 });
 
 describe('calibration', () => {

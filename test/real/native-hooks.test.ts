@@ -2,7 +2,7 @@ import {existsSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test, vi} from 'vitest';
 import {createLlamaEngine} from '../../source/engine/llama-engine.ts';
-import type {Device} from '../../source/engine/types.ts';
+import type {Device, Kernel} from '../../source/engine/types.ts';
 import {guideVocabulary, tinyDense} from '../support/gguf-shapes.ts';
 import {writeModel} from '../support/gguf-writer.ts';
 import {type Home, makeHome} from '../terminal/program.ts';
@@ -29,6 +29,23 @@ describe.skipIf(!areBuilt || isOff)(`the native hooks${reason}`, () => {
 
 	test('know the llama.cpp that they are with', () => {
 		expect(device.hooksOff).toBeUndefined();
+	});
+
+	test('measure what the CPU takes for weights, experts and attention', async () => {
+		const heads = {headSize: 64, headsPerKvHead: 2};
+		const kernels: readonly Kernel[] = [
+			{kind: 'weights', type: 'Q8_0'},
+			{kind: 'weights', type: 'IQ2_XXS'},
+			{kind: 'experts', type: 'Q4_K'},
+			{kind: 'attention', type: 'f16', ...heads},
+			{kind: 'attention', type: 'q8_0', ...heads},
+			{kind: 'weights', type: 'no type'},
+		];
+		const speeds = await engine.measureKernels({kernels, threads: 2});
+		expect(speeds.at(-1)).toBeUndefined();
+		for (const speed of speeds.slice(0, -1)) {
+			for (const value of [speed?.one.token, speed?.one.prompt, speed?.all.token, speed?.all.prompt]) expect(value).toBeGreaterThan(0);
+		}
 	});
 
 	test('keep the threads of a context from its first token until it is freed', async () => {

@@ -98,6 +98,7 @@ export const createFakeEngine = ({
 			check('start');
 			return device;
 		},
+		measureKernels: async ({kernels}) => kernels.map(() => undefined),
 		describe: async () => ({nodeLlamaCpp: '3.22.1', llamaCpp: 'v0.5.0', mathCores: 4, instructionSets: ['AVX', 'AVX2'], devices: []}),
 		async loadModel({settings}, call: Call<{progress: number}> = {}) {
 			call.onEvent?.({progress: 0.5});

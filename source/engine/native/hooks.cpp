@@ -422,6 +422,14 @@ void setThreads(const Target &target, int32_t threads) {
 	llama.setThreads(target.context, threads, threads);
 }
 
+void *trustedLibrary() {
+	for (const Llama *llama : loadedLlamas()) {
+		if (llama->distrust.empty()) return llama->library;
+	}
+
+	return nullptr;
+}
+
 #define TAKES_OVER extern "C" __attribute__((visibility("default")))
 
 TAKES_OVER void *llama_model_default_params(void *result) {
@@ -489,6 +497,7 @@ NAPI_MODULE_INIT() {
 		{"runLoop", nullptr, runLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 		{"stopLoop", nullptr, stopLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 		{"cutLoop", nullptr, cutLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+		{"probeKernel", nullptr, probeKernel, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
 	};
 	napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
 	return exports;

@@ -19,6 +19,8 @@ struct Target {
 /** The context that this thread has asked for its number of threads last; none where llama.cpp is not as it is known. */
 Target latestTarget();
 void setThreads(const Target &, int32_t threads);
+/** The llama.cpp that is loaded and as it is known, with its CPU part; null: there is none. */
+void *trustedLibrary();
 
 // In token-loop.cpp:
 
@@ -34,3 +36,11 @@ napi_value stopLoop(napi_env, napi_callback_info);
 napi_value cutLoop(napi_env, napi_callback_info);
 /** Waits for what runs on a context, which cannot be used any more afterwards. */
 void endLoops(void *context);
+
+// In kernel-probe.cpp:
+
+/**
+`probeKernel(kind, type, headSize, headsPerKeyValueHead, threads): Promise<[token: number, prompt: number, allToken: number, allPrompt: number]>`: seconds for a byte, by
+one thread and by all; kinds: weights, experts, attention.
+*/
+napi_value probeKernel(napi_env, napi_callback_info);
