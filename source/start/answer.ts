@@ -39,6 +39,8 @@ export const startAnswer = async (options: CliOptions, {guidePath, engineProcess
 	setFlagsFromString('--semi-space-growth-factor=1');
 	// Helpers would have to wait for the cores that compute: up to 8 ms instead of half of one.
 	setFlagsFromString('--no-parallel-scavenge');
+	// So would TurboFan's threads, while the question is read: nothing runs long enough for what they compile.
+	setFlagsFromString('--no-turbofan');
 	// Only now: importing node-llama-cpp takes a quarter of a second, which a wrong file should not wait for.
 	const {createLlamaEngine} = await import('../engine/llama-engine.js');
 	engine = createLlamaEngine();
