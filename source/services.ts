@@ -2,7 +2,7 @@ import {type ChatStore, createChatStore} from './chat/chat-store.js';
 import {createTokenRate, type TokenRate} from './chat/token-rate.js';
 import {switchedOff} from './engine/drafting-words.js';
 import {describeError, describeFailure, lacksMemory} from './engine/engine-errors.js';
-import type {Outcome} from './engine/engine-state.js';
+import type {Outcome, Step} from './engine/engine-state.js';
 import {createEngineStore, type EngineStore} from './engine/engine-store.js';
 import type {Answer, DryRun, Engine, GpuChoice, ModelFacts, Sampling, Settings, WantedSettings} from './engine/types.js';
 import type {Size} from './lib/size.js';
@@ -178,11 +178,12 @@ export const createServices = (ports: Ports, options: Options): Services => {
 		engine.cancel();
 		if (!keepConversation) await chat.clear();
 		const remarks: Array<string | undefined> = [];
-		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal) => {
+		const chooseSettings = async (wanted: WantedSettings, signal: AbortSignal, report: (step: Step) => void) => {
 			rate.reset(); // here, because the answer before has come to its end now
 			const device = await engine.start();
 			await begun?.catch(() => {});
-			await keeper.study(model.weights, [wanted.cacheTypeK, 'q8_0'], signal);
+			await keeper.study(model.weights, [wanted.cacheTypeK, 'q8_0'], {signal, onBegin: () => report('measuring')});
+			report('fitting');
 			const kept = await measured.open(model, device);
 			const asked = {wanted, kept: options.usesKept && !given ? kept : undefined};
 			const {settings, layersLimit, contextLimit, paging, idle} = await loads.settle(model, asked, device, signal);

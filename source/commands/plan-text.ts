@@ -249,7 +249,7 @@ export const planText = (reports: readonly Report[], {ascii, width}: {readonly a
 	const head = [
 		modelLine(first),
 		...(isSingle ? machineWords(first) : [machinesWords(first)]),
-		settingsLine(first),
+		...byCard(reports, report => [settingsLine(report)]),
 		...recurrentLines(first),
 		...draftLines(first),
 		...byCard(reports, ({chosen}) => [weightsWords(chosen)]),

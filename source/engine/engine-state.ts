@@ -1,7 +1,7 @@
 import type {Failure} from './engine-errors.js';
 import type {Device, Drafting, Message, ModelFacts, Settings} from './types.js';
 
-export type Step = 'llama.cpp' | 'fitting' | 'saving' | 'weights' | 'context' | 'restoring' | 'evaluating';
+export type Step = 'llama.cpp' | 'measuring' | 'fitting' | 'saving' | 'weights' | 'context' | 'restoring' | 'evaluating';
 type Work = {readonly step: Step; readonly progress: number | undefined; readonly remainingMs: number | undefined};
 
 export type Phase =

@@ -104,7 +104,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 		model: ModelFacts,
 		wanted: WantedSettings,
 		conversation: Conversation,
-		settle: (wanted: WantedSettings, signal: AbortSignal) => Promise<WantedSettings> = async given => given,
+		settle: (wanted: WantedSettings, signal: AbortSignal, report: Report) => Promise<WantedSettings> = async given => given,
 	): Promise<Outcome> =>
 		attempt(async signal => {
 			const report = reporter('loading');
@@ -116,7 +116,7 @@ export const createEngineStore = ({engine, gpu, temporaryFile, now = () => perfo
 				await engine.freeModel();
 				await engine.setConversation(conversation);
 				report('fitting');
-				settled = await settle(wanted, signal);
+				settled = await settle(wanted, signal, report);
 				const layers = settled.gpuLayers === 'auto' ? 'auto' : Math.min(settled.gpuLayers, model.layers);
 				await loadWeights(model.path, {...settled, gpuLayers: layers}, report, signal);
 				const applied = await makeContext({...settled, gpuLayers: layers}, report, signal);

@@ -1,6 +1,7 @@
 import type {Settings, WantedSettings} from '../engine/types.js';
 import {type Fit, fitGivenLayers, fitLayers, type PlanFor} from './fit.js';
 import {isContextOpen, type LargestContext, largestContext, smallestContext} from './fit-context.js';
+import {usedBatchSize} from './settings.js';
 import type {LayerSizes, Machine, Plan} from './types.js';
 
 type Wishes = {
@@ -24,17 +25,27 @@ export type SettingsFit = Fit & {
 	readonly wanted: Plan;
 };
 
+/** The largest context; where it is so small that llama.cpp cuts the batch to it, with that batch, which makes room for a larger one. */
+const roomiest = async (plan: Plan, {trainedContext, machine}: Wishes, planFor: PlanFor): Promise<LargestContext | undefined> => {
+	const context = await largestContext(plan, trainedContext, machine, planFor);
+	const batchSize = context && usedBatchSize(context.plan.settings);
+	if (!context || batchSize === undefined || batchSize >= usedBatchSize(plan.settings)) return context;
+	const smaller = await planFor({...plan.settings, batchSize});
+	const larger = await largestContext(smaller, trainedContext, machine, planFor);
+	return larger && larger.plan.settings.contextSize > context.plan.settings.contextSize ? larger : context;
+};
+
 /** Layers for the wanted context first; then the context, where it was asked for or does not fit, and the layers that a smaller one makes room for. */
 export const fitSettings = async (wishes: Wishes, planFor: PlanFor): Promise<SettingsFit> => {
-	const {areLayersOpen, contextSize, trainedContext, machine} = wishes;
+	const {areLayersOpen, contextSize, trainedContext} = wishes;
 	const fitAt = async (settings: Settings): Promise<Fit> => (areLayersOpen ? fitLayers : fitGivenLayers)({...wishes, settings}, planFor);
 	const first = await fitAt(wishes.settings);
 	const wanted = first.plan;
 	if (!isContextOpen(contextSize, wanted)) return {...first, context: undefined, wanted};
-	const context = await largestContext(wanted, trainedContext, machine, planFor);
+	const context = await roomiest(wanted, wishes, planFor);
 	if (!context && contextSize === 'auto') {
 		const least = await fitAt({...wishes.settings, contextSize: smallestContext(trainedContext)});
-		const larger = await largestContext(least.plan, trainedContext, machine, planFor);
+		const larger = await roomiest(least.plan, wishes, planFor);
 		return {...least, plan: larger?.plan ?? least.plan, context: larger, wanted};
 	}
 
@@ -42,5 +53,6 @@ export const fitSettings = async (wishes: Wishes, planFor: PlanFor): Promise<Set
 	const isWorse = context?.plan.verdict === 'paging' && wanted.verdict === 'paging';
 	if (!context || isWorse) return {...first, context: undefined, wanted};
 	if (wanted.verdict !== 'does not fit') return {...first, plan: context.plan, context, wanted};
-	return {...(await fitAt({...wishes.settings, contextSize: context.plan.settings.contextSize})), context, wanted};
+	const {contextSize: fitting, batchSize} = context.plan.settings;
+	return {...(await fitAt({...wishes.settings, contextSize: fitting, batchSize})), context, wanted};
 };

@@ -20,11 +20,13 @@ export type PlanText = {
 
 const marks = {fits: 'fits', tight: 'tight', 'does not fit': 'does not fit', paging: 'will page'} as const;
 
-const leftOf = (bytes: number | undefined, of: string): readonly string[] => {
+/** `of`: a name, or a budget; VRAM need not be named where there is no room for it. */
+const leftOf = (bytes: number | undefined, name: 'VRAM' | 'RAM', of: string): readonly string[] => {
 	if (bytes === undefined) return [];
+	const short = name === 'RAM' ? ' RAM' : '';
 	return bytes < 0
-		? [`, ${memory(-bytes)} over ${of}`, `, ${memory(-bytes)} over`]
-		: [`, ${memory(bytes)} of ${of} left`, `, ${memory(bytes)} left`];
+		? [`, ${memory(-bytes)} over ${of}`, `, ${memory(-bytes)}${short} over`]
+		: [`, ${memory(bytes)} of ${of} left`, `, ${memory(bytes)}${short} left`];
 };
 
 const nameOf = (name: 'VRAM' | 'RAM', side: Memory | undefined): string => {
@@ -56,8 +58,8 @@ export const planText = (plan: Plan, {vram, ram}: Machine, approximately: string
 	const isRam = plan.ramVerdict === plan.verdict && (plan.vramVerdict !== plan.verdict || isRamNearer);
 	const left =
 		isRam || plan.vramLeftBytes === undefined
-			? leftOf(plan.ramLeftBytes, nameOf('RAM', ram))
-			: leftOf(plan.vramLeftBytes, nameOf('VRAM', vram));
+			? leftOf(plan.ramLeftBytes, 'RAM', nameOf('RAM', ram))
+			: leftOf(plan.vramLeftBytes, 'VRAM', nameOf('VRAM', vram));
 	const speeds = speedTexts(plan, approximately);
 	return {
 		verdict: plan.verdict,

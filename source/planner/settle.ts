@@ -40,14 +40,16 @@ export type Settled = {
 	readonly idle: readonly string[];
 };
 
-/** Of a smaller context than the wanted one also a batch that would keep that one. */
+/** Of a smaller context than the wanted one also a batch that would keep that one, of a smaller batch than the wanted one why it is. */
 const contextLimitOf = async ({plan, context, wanted}: SettingsFit, planFor: PlanFor): Promise<string | undefined> => {
 	if (!context) return undefined;
 	const isWithOthers = context.bindingLimit !== undefined && context.plan.settings.gpuLayers !== plan.settings.gpuLayers;
 	const layers = isWithOthers ? ` ${withLayersText(context.plan.settings)}` : '';
+	const text = `Context: ${contextBindingText(context)}${layers}.`;
+	const {batchSize} = context.plan.settings;
+	if (batchSize < wanted.settings.batchSize) return `${text} Batch: ${batchSize}; a larger one would leave less room for the context.`;
 	const batch = await fittingBatch(wanted, planFor);
-	const way = batch === undefined ? '' : ` With a batch of ${batch} (-b ${batch}) ${count(wanted.settings.contextSize)} fit.`;
-	return `Context: ${contextBindingText(context)}${layers}.${way}`;
+	return batch === undefined ? text : `${text} With a batch of ${batch} (-b ${batch}) ${count(wanted.settings.contextSize)} fit.`;
 };
 
 /**
@@ -88,6 +90,7 @@ export const settle = async (
 			gpuLayers: wanted.gpuLayers === 'auto' ? plan.settings.gpuLayers : wanted.gpuLayers,
 			cpuExpertLayers: plan.settings.cpuExpertLayers,
 			contextSize: plan.settings.contextSize,
+			batchSize: plan.settings.batchSize,
 		},
 		layersLimit: isGpuSlower
 			? `No layers on the GPU: ${slowerGpuText}.`

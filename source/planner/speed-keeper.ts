@@ -13,6 +13,12 @@ type Options = {
 	readonly onChange: () => void;
 };
 
+type Watch = {
+	readonly signal?: AbortSignal;
+	/** There is something to measure. */
+	readonly onBegin?: () => void;
+};
+
 /** That costs are compared with; measured beside the others each time, because a machine is not as fast at all times. */
 const reference: Kernel = {kind: 'weights', type: 'Q8_0'};
 /** Costs so much that the RAM hardly limits it: it shows what threads are worth. */
@@ -60,7 +66,7 @@ export const createSpeedKeeper = ({probe, measureKernels, machine: {cores}, onCh
 
 		@throws EngineError when it is stopped
 		*/
-		async study(weights: ModelWeights, cacheTypes: readonly CacheType[], signal?: AbortSignal): Promise<void> {
+		async study(weights: ModelWeights, cacheTypes: readonly CacheType[], {signal, onBegin}: Watch = {}): Promise<void> {
 			if (!calibration) return;
 			const {kernelCosts = {}, timesMeasured = 0} = calibration.probed;
 			const isOpen = timesMeasured < enoughTimes;
@@ -69,6 +75,7 @@ export const createSpeedKeeper = ({probe, measureKernels, machine: {cores}, onCh
 			const needed = kernelsOf(weights, cacheTypes).filter(kernel => !known.has(kernelKey(kernel)));
 			if (!isOpen && needed.length === 0) return;
 			const kernels = [...always, ...needed];
+			onBegin?.();
 			const speeds = await measure(kernels, signal);
 			const [q8, heavy] = speeds;
 			if (!q8) return;

@@ -47,7 +47,10 @@ export const startPlan = async (options: CliOptions, {guidePath, engineProcess}:
 			async speeds(model, device) {
 				const keeper = createSpeedKeeper({...calibration, measureKernels: engine.measureKernels, onChange: () => {}});
 				await keeper.begin(calibrationsOf(calibration, device));
-				await keeper.study(model.weights, [options.wanted.cacheTypeK, 'q8_0'], controller.signal);
+				await keeper.study(model.weights, [options.wanted.cacheTypeK, 'q8_0'], {
+					signal: controller.signal,
+					onBegin: () => status.show('Measuring how fast this CPU is …'),
+				});
 				return keeper.speeds(model.path);
 			},
 			measurements: (model, device) => measurementsOf({file: measurements, machine: calibration.machine}, device).read(model),

@@ -6,6 +6,7 @@ export type PhaseText = {readonly text: string; readonly tone: 'calm' | 'busy' |
 
 const stepTexts: Record<Step, string> = {
 	'llama.cpp': 'llama.cpp',
+	measuring: 'measuring the CPU',
 	fitting: 'fitting layers',
 	saving: 'saving state',
 	weights: 'weights',
@@ -35,7 +36,8 @@ export const phaseText = (phase: Phase, approximately: string, silentFor = 0): P
 			const left = phase.remainingMs !== undefined && phase.remainingMs > 1000 ? ` ${approximately} ${duration(phase.remainingMs)}` : '';
 			const done = phase.progress === undefined ? '' : percent(phase.progress);
 			const waited = left === '' && silentFor >= silentMs ? ` for ${duration(silentFor)}` : '';
-			const words = [phase.step === 'evaluating' ? '' : phase.name, phase.step === 'weights' ? '' : stepTexts[phase.step], done];
+			const isAlone = phase.step === 'evaluating' || phase.step === 'measuring';
+			const words = [isAlone ? '' : phase.name, phase.step === 'weights' ? '' : stepTexts[phase.step], done];
 			return {text: `${words.filter(Boolean).join(' ')}${left}${waited}`, tone: 'busy'};
 		}
 

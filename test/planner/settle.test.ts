@@ -141,12 +141,18 @@ test('a smaller context where the usual one does not fit, not where one was give
 	expect((await settled({contextSize: 8192}, machine(undefined, 3.5))).settings.contextSize).toBe(8192);
 });
 
-test('a smaller batch is offered where it alone keeps the context', async () => {
+test('a smaller batch is taken where the context would be so small that it has no other', async () => {
 	const on = machine(12, 64, {vramGib: 0.4});
 	const {settings, contextLimit} = await settled({}, on, {computeBytes: 1024 ** 2});
-	expect(settings.contextSize).toBe(256);
-	expect(contextLimit).toBe('Context: 256 tokens; 512 need 102 MiB more VRAM. With a batch of 256 (-b 256) 8,192 fit.');
+	expect([settings.contextSize, settings.batchSize]).toEqual([8192, 256]);
+	expect(contextLimit).toMatch(/^Context: 8,192 tokens[,;].*\. Batch: 256; a larger one would leave less room for the context\.$/);
 	expect((await settled({}, on, {computeBytes: 4 * 1024 ** 2}).catch(error => error)).advice).not.toContain('-b');
+});
+
+test('a smaller batch is offered where it alone keeps the context', async () => {
+	const {settings, contextLimit} = await settled({gpuLayers: 9}, machine(12, 64, {vramGib: 5}), {computeBytes: 1024 ** 2});
+	expect([settings.contextSize, settings.batchSize]).toEqual([1536, 512]);
+	expect(contextLimit).toBe('Context: 1,536 tokens; 1,792 need 5.3 MiB more VRAM. With a batch of 256 (-b 256) 8,192 fit.');
 });
 
 test('weights that do not stay in RAM are told before they are loaded', async () => {

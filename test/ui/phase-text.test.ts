@@ -30,6 +30,7 @@ test.each<[Phase, string, string]>([
 test.each([
 	[{name: 'loading', ...work, progress: 0}, 2000, 'loading 0 %'],
 	[{name: 'loading', ...work, progress: 0}, 75_000, 'loading 0 % for 1 min 15 s'],
+	[{name: 'loading', ...work, step: 'measuring'}, 0, 'measuring the CPU'],
 	[{name: 'loading', ...work, step: 'fitting'}, 4000, 'loading fitting layers for 4.0 s'],
 	[{name: 'loading', ...work, progress: 0.5, remainingMs: 9000}, 4000, 'loading 50 % ≈ 9.0 s'],
 	[{name: 'ready'}, 4000, 'ready'],
