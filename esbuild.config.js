@@ -3,15 +3,17 @@ import {basename} from 'node:path';
 import {build} from 'esbuild';
 import {buildHooks} from './source/engine/native/build.js';
 
-/** A dependency's file with `before` replaced; fails where it is no longer there. */
-const changed = (file, before, after) => ({
+/** A dependency's file with some of it replaced; fails where that is no longer there. */
+const changed = (file, ...changes) => ({
 	name: `changed ${file}`,
 	setup(building) {
 		building.onLoad({filter: new RegExp(`[\\\\/]node_modules[\\\\/]${file.replaceAll('/', '[\\\\/]')}$`)}, ({path}) => {
 			const text = readFileSync(path, 'utf8');
-			const contents = text.replace(before, after);
-			if (contents === text) throw new Error(`${file} has changed: does it still need this?`);
-			return {contents};
+			for (const [before] of changes) {
+				if (!text.includes(before)) throw new Error(`${file} has changed: does it still need this?`);
+			}
+
+			return {contents: changes.reduce((changing, [before, after]) => changing.replace(before, after), text)};
 		});
 	},
 });
@@ -29,15 +31,18 @@ const processAsItIs = {
 
 const plugins = [
 	processAsItIs,
-	// meow brings along what checks the package.json of others, and prepares it whenever it is imported: a quarter of `--help`. Ours is as it is.
-	changed('meow/build/dependencies.js', 'var normalizeExports = requireNormalize();', 'var normalizeExports = data => data;'),
-	// Ink looks at every character of every frame anew, a third of what a frame costs. Most of them are as they were.
+	// meow brings along what checks the package.json of others, and asks npm about it, and prepares it whenever it is imported: half of `--help`. Ours is as it is.
 	changed(
-		'ink/build/output.js',
+		'meow/build/dependencies.js',
+		['var normalizeExports = requireNormalize();', 'var normalizeExports = data => data;'],
+		['promisify(execFile);', ''],
+	),
+	// Ink looks at every character of every frame anew, a third of what a frame costs. Most of them are as they were.
+	changed('ink/build/output.js', [
 		'caches = new OutputCaches();',
 		`static remembered = new OutputCaches();
 		caches = Output.remembered.styledChars.size < 500 ? Output.remembered : (Output.remembered = new OutputCaches());`,
-	),
+	]),
 ];
 
 const settings = {

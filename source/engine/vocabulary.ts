@@ -1,3 +1,5 @@
+import {count} from '../lib/format.js';
+
 /** As a GGUF file has it. */
 export type Vocabulary = {
 	readonly model?: string | undefined;
@@ -13,11 +15,10 @@ const firstCompared = 5;
 /** Why one model cannot guess the tokens of the other; undefined: it can. */
 export const vocabularyDifference = (target: Vocabulary, draft: Vocabulary): string | undefined => {
 	const [tokens, others] = [target.tokens ?? [], draft.tokens ?? []];
-	const count = (of: readonly string[]) => of.length.toLocaleString('en-US');
 	if (target.model !== draft.model)
 		return `its tokenizer is ${draft.model ?? 'unknown'}, and that of the model ${target.model ?? 'unknown'}`;
 	if (Math.abs(tokens.length - others.length) > mostTokensMore)
-		return `its vocabulary has ${count(others)} tokens, and that of the model ${count(tokens)}`;
+		return `its vocabulary has ${count(others.length)} tokens, and that of the model ${count(tokens.length)}`;
 	if (target.bos !== draft.bos || target.eos !== draft.eos) return 'its texts begin or end with other tokens';
 	const common = Math.min(tokens.length, others.length);
 	for (let at = firstCompared; at < common; at++) {

@@ -8,6 +8,7 @@ import {
 	type Settings,
 	type WantedSettings,
 } from '../engine/types.js';
+import {count} from '../lib/format.js';
 import {mostCpuExperts} from './placement.js';
 
 /** What applying a change of settings needs, from cheapest to dearest. */
@@ -206,7 +207,7 @@ export const isBeyondTraining = ({contextSize}: Settings, {trainedContext}: Pick
 export const warningsOf = (settings: Settings, limits: Pick<Limits, 'trainedContext'>): readonly string[] => {
 	const warnings: string[] = [];
 	if (isBeyondTraining(settings, limits)) {
-		warnings.push(`the model was trained for ${limits.trainedContext?.toLocaleString('en-US')} tokens of context`);
+		warnings.push(`the model was trained for ${count(limits.trainedContext)} tokens of context`);
 	}
 
 	if (isImpossible(settings)) warnings.push('a quantized V cache needs flash attention: without it llama.cpp refuses to load');

@@ -103,7 +103,7 @@ const measureModel = async (engine: Engine, path: string, threads: number): Prom
 	const {weights} = await factsOf(path);
 	const {context, compute} = await engine.dryRun({path, settings});
 	const about = {model: path, settings, weights, cache: {gpu: 0, cpu: context.ramBytes - (compute?.ramBytes ?? 0)}};
-	await answerOnce(engine, 0, about, 8); // for the pages of the file, and JavaScript that is not compiled yet
+	await answerOnce(engine, 0, about, 32); // for the pages of the file, and JavaScript that is not compiled yet
 	const [learned, later] = [await answerOnce(engine, 1, about), await answerOnce(engine, 2, about)];
 	await engine.freeModel();
 	return {learned, later};
