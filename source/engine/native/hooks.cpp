@@ -422,12 +422,31 @@ void setThreads(const Target &target, int32_t threads) {
 	llama.setThreads(target.context, threads, threads);
 }
 
-void *trustedLibrary() {
-	for (const Llama *llama : loadedLlamas()) {
-		if (llama->distrust.empty()) return llama->library;
+namespace {
+Llama *trustedLlama() {
+	for (Llama *llama : loadedLlamas()) {
+		if (llama->distrust.empty()) return llama;
 	}
 
 	return nullptr;
+}
+} // namespace
+
+void *trustedLibrary() {
+	const Llama *llama = trustedLlama();
+	return llama ? llama->library : nullptr;
+}
+
+void *newPool(int32_t threads) {
+	Llama *llama = trustedLlama();
+	if (!llama || !findPoolFunctions(*llama)) return nullptr;
+	ThreadPoolParams params;
+	llama->poolDefaults(&params, threads);
+	return llama->newPool(&params);
+}
+
+void freePool(void *pool) {
+	if (pool) trustedLlama()->freePool(pool);
 }
 
 #define TAKES_OVER extern "C" __attribute__((visibility("default")))

@@ -21,6 +21,9 @@ Target latestTarget();
 void setThreads(const Target &, int32_t threads);
 /** The llama.cpp that is loaded and as it is known, with its CPU part; null: there is none. */
 void *trustedLibrary();
+/** Its thread pool of so many; null: it gives none. */
+void *newPool(int32_t threads);
+void freePool(void *pool);
 
 // In token-loop.cpp:
 

@@ -101,7 +101,8 @@ public:
 		void *registered = ggml.backendOf(device);
 		setThreads = reinterpret_cast<decltype(setThreads)>(ggml.addressIn(registered, "ggml_backend_set_n_threads"));
 		const auto extraBufferTypes = reinterpret_cast<void **(*)(void *)>(ggml.addressIn(registered, "ggml_backend_dev_get_extra_bufts"));
-		if (!setThreads) throw std::runtime_error("the threads of llama.cpp's CPU part cannot be set");
+		setPool = reinterpret_cast<decltype(setPool)>(ggml.addressIn(registered, "ggml_backend_cpu_set_threadpool"));
+		if (!setThreads || !setPool) throw std::runtime_error("the threads of llama.cpp's CPU part cannot be set");
 		if (extraBufferTypes) {
 			for (void **type = extraBufferTypes(device); type && *type; type++) bufferTypes.push_back(*type);
 		}
@@ -109,11 +110,15 @@ public:
 		bufferTypes.push_back(ggml.bufferType(device));
 		backend = ggml.open(device, nullptr);
 		if (!backend) throw std::runtime_error("llama.cpp's CPU part does not start");
+		if (threads > 1) pool = newPool(threads);
 	}
 
 	Probe(const Probe &) = delete;
 	Probe &operator=(const Probe &) = delete;
-	~Probe() { ggml.close(backend); }
+	~Probe() {
+		ggml.close(backend);
+		freePool(pool);
+	}
 
 	/** For each byte: of weights once, of a KV cache for each head that reads it. */
 	Seconds measure(const Kernel &kernel) {
@@ -247,6 +252,8 @@ private:
 	}
 
 	double secondsOf(void *graph, int32_t threads) {
+		// Without a pool threads would be started and joined for each graph, which is not what tokens are computed with.
+		setPool(backend, threads > 1 ? pool : nullptr);
 		setThreads(backend, threads);
 		const auto before = std::chrono::steady_clock::now();
 		if (ggml.compute(backend, graph) != 0) throw std::runtime_error("llama.cpp's CPU part has failed");
@@ -270,6 +277,8 @@ private:
 	Functions ggml{};
 	void *device = nullptr, *backend = nullptr;
 	void (*setThreads)(void *backend, int threads) = nullptr;
+	void (*setPool)(void *backend, void *pool) = nullptr;
+	void *pool = nullptr;
 	int32_t threads;
 	/** The layouts of a vector unit first, as llama.cpp tries them. */
 	std::vector<void *> bufferTypes;
