@@ -140,7 +140,7 @@ export const createPlanner = ({
 			if (!observation || !calibrations) return;
 			const keeper = createSpeedKeeper({...ports.calibration, measureKernels: engine.measureKernels, onChange: () => {}});
 			await keeper.begin(calibrations);
-			await keeper.study(model.weights, [settings.cacheTypeK]);
+			await keeper.study(model.weights, [settings.cacheTypeK], {isBrief: true});
 			await keeper.observe(observation);
 		},
 	};

@@ -131,7 +131,7 @@ A probe beside a busy program finds too little, never too much.
 type Unknown = {
 	readonly down: number;
 	readonly up: number;
-	/** Instead of these, where llama.cpp's own code has measured it. */
+	/** Instead of these, where llama.cpp's own code has measured it: a small model that lies in a cache says little of the others. */
 	readonly measured?: {readonly down: number; readonly up: number};
 	/** What had little part in all answers is hardly what made them slow: it is moved less. The others were probed. */
 	readonly byPart?: true;
@@ -144,13 +144,13 @@ const unknowns: readonly Unknown[] = [
 	{
 		down: 0.1,
 		up: 1,
-		measured: {down: 0.07, up: 0.15},
+		measured: {down: 0.05, up: 0.05},
 		apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)}),
 	},
 	{
 		down: 0.5,
 		up: 1,
-		measured: {down: 0.07, up: 0.15},
+		measured: {down: 0.05, up: 0.05},
 		apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)}),
 	},
 	{down: 1.5, up: 1.5, byPart: true, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
@@ -159,7 +159,7 @@ const unknowns: readonly Unknown[] = [
 	{
 		down: 0.3,
 		up: 0.1,
-		measured: {down: 0.07, up: 0.07},
+		measured: {down: 0.05, up: 0.05},
 		apply: (speeds, factor) => ({...speeds, threadsExponent: (speeds.threadsExponent ?? usualThreadsExponent) + Math.log(factor)}),
 	},
 	{

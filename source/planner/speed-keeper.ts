@@ -17,6 +17,8 @@ type Watch = {
 	readonly signal?: AbortSignal;
 	/** There is something to measure. */
 	readonly onBegin?: () => void;
+	/** Only what is not known at all: somebody waits for the program to end. */
+	readonly isBrief?: boolean;
 };
 
 /** That costs are compared with; measured beside the others each time, because a machine is not as fast at all times. */
@@ -66,10 +68,10 @@ export const createSpeedKeeper = ({probe, measureKernels, machine: {cores}, onCh
 
 		@throws EngineError when it is stopped
 		*/
-		async study(weights: ModelWeights, cacheTypes: readonly CacheType[], {signal, onBegin}: Watch = {}): Promise<void> {
+		async study(weights: ModelWeights, cacheTypes: readonly CacheType[], {signal, onBegin, isBrief = false}: Watch = {}): Promise<void> {
 			if (!calibration) return;
 			const {kernelCosts = {}, timesMeasured = 0} = calibration.probed;
-			const isOpen = timesMeasured < enoughTimes;
+			const isOpen = timesMeasured < (isBrief ? 1 : enoughTimes);
 			const always = isOpen ? [reference, costly] : [reference];
 			const known = new Set([...always.map(kernelKey), ...Object.keys(kernelCosts)]);
 			const needed = kernelsOf(weights, cacheTypes).filter(kernel => !known.has(kernelKey(kernel)));

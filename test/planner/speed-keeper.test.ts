@@ -72,6 +72,12 @@ test('the types of a model are measured when they are met first, beside Q8_0', a
 	});
 });
 
+test('briefly, only what is not known is measured', async () => {
+	const {keeper, asked} = await open();
+	for (let round = 0; round < 3; round++) await keeper.study(weightsOf('Q4_K'), ['f16'], {isBrief: true});
+	expect(asked).toHaveLength(1);
+});
+
 test('of how fast the CPU is the best of the first times counts', async () => {
 	const {keeper, kept} = await open(undefined, [0.5, 1.25, 1, 9]);
 	const speeds = (gain: number) => ({
