@@ -1,5 +1,6 @@
 import {describeError, EngineError} from '../engine/engine-errors.js';
 import type {Device, ModelFacts, Settings, WantedSettings} from '../engine/types.js';
+import {fewestTokens} from '../planner/answer-learner.js';
 import type {BenchOutside} from './bench.js';
 import type {BenchOptions} from './bench-options.js';
 import {benchPrinter} from './bench-output.js';
@@ -16,9 +17,6 @@ type Scene = {
 	/** How many tests there will be; undefined: nobody knows. */
 	readonly total: number | undefined;
 };
-
-/** A test of fewer says more of the clock than of the machine: it is shown, not kept. */
-const fewestTokens = 16;
 
 /** Measures, says what is under way, prints each row and keeps it. */
 export const createBenchSession = ({options, model, device, outside, total}: Scene) => {

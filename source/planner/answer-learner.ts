@@ -11,8 +11,8 @@ type Options = {
 	readonly diskBytes: () => number | undefined;
 };
 
-/** Shorter answers say more of the clock than of the machine. */
-const fewestTokens = 16;
+/** What has fewer says more of the clock than of the machine. */
+export const fewestTokens = 16;
 
 /** Weights that are read from the disk first, after a load or for want of RAM, hide how fast a prompt is computed. */
 const mostReadOfWeights = 0.05;

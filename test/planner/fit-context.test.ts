@@ -4,25 +4,10 @@ import {largestContext} from '../../source/planner/fit-context.js';
 import {planOf} from '../../source/planner/memory.js';
 import {contextSizes} from '../../source/planner/settings.js';
 import type {Machine} from '../../source/planner/types.js';
+import {planOn} from '../support/context-plans.js';
 import {baseSettings, gib} from '../support/fake-engine.js';
 
 const mib = 1024 ** 2;
-
-/** 100 MiB of weights, and 1 MiB for every 16 tokens. */
-const planOn = (machine: Machine) => async (settings: Settings) =>
-	planOf({
-		settings,
-		dryRun: {
-			exact: true,
-			weights: {vramBytes: 0, ramBytes: 100 * mib},
-			context: {vramBytes: 0, ramBytes: (settings.contextSize / 16) * mib},
-			compute: undefined,
-		},
-		weights: {sizes: {inputBytes: 0, blocks: [{bytes: 100 * mib, expertBytes: 0}], outputBytes: 0}, activeExperts: 1, parameters: 1e8},
-		machine,
-		speeds: undefined,
-		driverBytes: 0,
-	});
 
 test.each<[string, {readonly now: number; readonly ramMib: number; readonly trained?: number}, number | undefined]>([
 	['as small as llama.cpp makes them', {now: 8192, ramMib: 116}, 256],

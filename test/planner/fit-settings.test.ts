@@ -1,28 +1,10 @@
 import {expect, test} from 'vitest';
-import type {Settings} from '../../source/engine/types.js';
 import {fitSettings} from '../../source/planner/fit-settings.js';
-import {planOf} from '../../source/planner/memory.js';
-import {usedBatchSize} from '../../source/planner/settings.js';
 import type {Machine} from '../../source/planner/types.js';
+import {planOn} from '../support/context-plans.js';
 import {baseSettings, gib} from '../support/fake-engine.js';
 
 const mib = 1024 ** 2;
-
-/** 100 MiB of weights, 1 MiB for every 16 tokens of context, and as much for every 4 of the batch. */
-const planOn = (machine: Machine) => async (settings: Settings) =>
-	planOf({
-		settings,
-		dryRun: {
-			exact: true,
-			weights: {vramBytes: 0, ramBytes: 100 * mib},
-			context: {vramBytes: 0, ramBytes: (settings.contextSize / 16 + usedBatchSize(settings) / 4) * mib},
-			compute: undefined,
-		},
-		weights: {sizes: {inputBytes: 0, blocks: [{bytes: 100 * mib, expertBytes: 0}], outputBytes: 0}, activeExperts: 1, parameters: 1e8},
-		machine,
-		speeds: undefined,
-		driverBytes: 0,
-	});
 
 test.each<[string, number, {readonly contextSize: number; readonly batchSize: number} | undefined]>([
 	['with all of the batch', 100 + 128 + 64, {contextSize: 1024, batchSize: 512}],
@@ -41,7 +23,7 @@ test.each<[string, number, {readonly contextSize: number; readonly batchSize: nu
 			sizes: {inputBytes: 0, blocks: [{bytes: 100 * mib, expertBytes: 0}], outputBytes: 0},
 			machine,
 		},
-		planOn(machine),
+		planOn(machine, 4),
 	);
 	expect(context?.plan.settings).toEqual(expected && {...baseSettings, gpuLayers: 0, ...expected});
 });

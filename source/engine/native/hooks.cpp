@@ -221,6 +221,12 @@ bool findPoolFunctions(Llama &llama) {
 	return llama.newPool && llama.freePool;
 }
 
+void *makePool(const Llama &llama, int32_t threads) {
+	ThreadPoolParams params;
+	llama.poolDefaults(&params, threads);
+	return llama.newPool(&params);
+}
+
 /**
 Without a pool ggml starts and joins threads for every graph, which is once or more for every token: SmolLM2-135M on 2 threads of 2 cores wrote 58 tokens a second, with
 a pool 80 (medians of 24 tokens each, while other programs rested).
@@ -234,12 +240,7 @@ void usePool(Llama &llama, void *context, int32_t threads) {
 	// A single thread is the one that calls.
 	if (threads > 1) {
 		void *&kept = pools.byThreads[threads];
-		if (!kept) {
-			ThreadPoolParams params;
-			llama.poolDefaults(&params, threads);
-			kept = llama.newPool(&params);
-		}
-
+		if (!kept) kept = makePool(llama, threads);
 		pool = kept;
 	}
 
@@ -432,6 +433,13 @@ Llama *trustedLlama() {
 }
 } // namespace
 
+void reject(napi_env env, napi_deferred deferred, const std::string &why) {
+	napi_value message, error;
+	napi_create_string_utf8(env, why.c_str(), why.size(), &message);
+	napi_create_error(env, nullptr, message, &error);
+	napi_reject_deferred(env, deferred, error);
+}
+
 void *trustedLibrary() {
 	const Llama *llama = trustedLlama();
 	return llama ? llama->library : nullptr;
@@ -439,10 +447,7 @@ void *trustedLibrary() {
 
 void *newPool(int32_t threads) {
 	Llama *llama = trustedLlama();
-	if (!llama || !findPoolFunctions(*llama)) return nullptr;
-	ThreadPoolParams params;
-	llama->poolDefaults(&params, threads);
-	return llama->newPool(&params);
+	return llama && findPoolFunctions(*llama) ? makePool(*llama, threads) : nullptr;
 }
 
 void freePool(void *pool) {

@@ -24,6 +24,7 @@ void *trustedLibrary();
 /** Its thread pool of so many; null: it gives none. */
 void *newPool(int32_t threads);
 void freePool(void *pool);
+void reject(napi_env, napi_deferred, const std::string &why);
 
 // In token-loop.cpp:
 

@@ -308,14 +308,12 @@ void execute(napi_env, void *data) {
 void complete(napi_env env, napi_status, void *data) {
 	const std::unique_ptr<Run> run(static_cast<Run *>(data));
 	napi_delete_async_work(env, run->work);
-	napi_value result, number;
 	if (!run->failure.empty()) {
-		napi_create_string_utf8(env, run->failure.c_str(), run->failure.size(), &number);
-		napi_create_error(env, nullptr, number, &result);
-		napi_reject_deferred(env, run->deferred, result);
+		reject(env, run->deferred, run->failure);
 		return;
 	}
 
+	napi_value result, number;
 	napi_create_array(env, &result);
 	for (uint32_t index = 0; index < run->seconds.size(); index++) {
 		napi_create_double(env, run->seconds[index], &number);

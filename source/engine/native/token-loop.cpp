@@ -284,10 +284,7 @@ void complete(napi_env env, napi_status, void *data) {
 	const std::unique_ptr<Run> run(static_cast<Run *>(data));
 	napi_delete_async_work(env, run->work);
 	if (!run->failure.empty()) {
-		napi_value message, error;
-		napi_create_string_utf8(env, run->failure.c_str(), run->failure.size(), &message);
-		napi_create_error(env, nullptr, message, &error);
-		napi_reject_deferred(env, run->deferred, error);
+		reject(env, run->deferred, run->failure);
 		return;
 	}
 
