@@ -4,7 +4,7 @@ import {ggmlType} from './llama-words.js';
 import type {NativeModule} from './native-hooks.js';
 import type {Call, Engine, Kernel, KernelSpeed} from './types.js';
 
-const kinds = {weights: 0, experts: 1, attention: 2} as const;
+const kinds = {weights: 0, experts: 1, attention: 2, cached: 3} as const;
 
 const probe = async (native: NativeModule, kernel: Kernel, threads: number): Promise<KernelSpeed | undefined> => {
 	const isAttention = kernel.kind === 'attention';

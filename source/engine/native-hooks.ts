@@ -34,7 +34,7 @@ export type NativeModule = {
 	the end of the text, when all of them are there, or after a stop. Another run may be queued while one runs.
 	*/
 	runLoop(loop: TokenLoop, ms: number, threads: number): Promise<Uint32Array>;
-	/** Seconds for a byte of one token and of each of many, by one thread and by all; kinds: 0 weights, 1 experts, 2 attention. `type` as ggml counts them. */
+	/** Seconds for a byte of one token and of each of many, by one thread and by all; kinds: 0 weights, 1 experts, 2 attention, 3 weights that a cache holds. `type` as ggml counts them. */
 	probeKernel(
 		kind: number,
 		type: number,

@@ -225,17 +225,17 @@ export type Call<Event = never> = {readonly signal?: AbortSignal; readonly onEve
 
 export type Progress = {readonly progress: number};
 
-/** Something that the CPU computes: weights of a type (`Q4_K`, as in `tensorTypes`), experts of which a token reads a few, or attention over a KV cache. */
+/** Something that the CPU computes: weights of a type (`Q4_K`, as in `tensorTypes`), from the RAM or all from a cache, experts of which a token reads a few, or attention over a KV cache. */
 export type Kernel =
-	| {readonly kind: 'weights' | 'experts'; readonly type: string}
+	| {readonly kind: 'weights' | 'cached' | 'experts'; readonly type: string}
 	| {readonly kind: 'attention'; readonly type: CacheType; readonly headSize: number; readonly headsPerKvHead: number};
 
 export const kernelKey = (kernel: Kernel): string =>
 	kernel.kind === 'attention'
 		? `attention ${kernel.type} ${kernel.headSize} x ${kernel.headsPerKvHead}`
-		: kernel.kind === 'experts'
-			? `experts ${kernel.type}`
-			: kernel.type;
+		: kernel.kind === 'weights'
+			? kernel.type
+			: `${kernel.kind} ${kernel.type}`;
 
 /** For one token, and for each of many at once. */
 type ByUse = {readonly token: number; readonly prompt: number};
@@ -278,7 +278,7 @@ export type Engine = {
 	): Promise<Answer>;
 	/** Evaluates `promptTokens` at once and `generatedTokens` one after the other, none of which mean anything, in an empty context and without sampling. The conversation's evaluated state is gone afterwards. */
 	measure(request: {readonly promptTokens: number; readonly generatedTokens: number}, call?: Call<Progress>): Promise<Measured>;
-	/** Some 0.2 s for each; undefined: the native hooks are off, or it cannot be computed here. */
+	/** Some 0.3 s for each; undefined: the native hooks are off, or it cannot be computed here. */
 	measureKernels(
 		request: {readonly kernels: readonly Kernel[]; readonly threads: number},
 		call?: Call,

@@ -22,7 +22,7 @@ export const machineKey = ({cpu, cores, ramBytes, gpus}: MachineParts): string =
 		.join(' | ');
 
 /** Raised when speeds of older versions no longer mean the same; those are then forgotten. */
-const version = 3;
+const version = 4;
 /** A file that is carried from machine to machine does not grow without end. */
 const mostMachines = 16;
 
@@ -39,8 +39,11 @@ const toKernelCosts = (value: unknown): KernelCosts =>
 	isRecord(value)
 		? Object.fromEntries(
 				Object.entries(value).flatMap(([kernel, costs]) => {
-					const [token, prompt] = isRecord(costs) ? [positive(costs.token), positive(costs.prompt)] : [];
-					return token === undefined || prompt === undefined ? [] : [[kernel, {token, prompt}] as const];
+					if (!isRecord(costs)) return [];
+					const [token, prompt, threadsExponent] = [positive(costs.token), positive(costs.prompt), costs.threadsExponent];
+					return token === undefined || prompt === undefined
+						? []
+						: [[kernel, {token, prompt, ...(typeof threadsExponent === 'number' && {threadsExponent})}] as const];
 				}),
 			)
 		: {};
@@ -54,6 +57,7 @@ const toSpeeds = (value: unknown): Speeds | undefined => {
 				gpuBytesPerSecond: positive(value.gpuBytesPerSecond),
 				cpuBytesPerSecond: positive(value.cpuBytesPerSecond),
 				threadBytesPerSecond: positive(value.threadBytesPerSecond),
+				cachedBytesPerSecond: positive(value.cachedBytesPerSecond),
 				overheadMs,
 				shortHeadCost: positive(value.shortHeadCost),
 				threadsExponent: positive(value.threadsExponent),
@@ -70,16 +74,18 @@ const toObserved = (value: unknown): Observed | undefined => {
 	const tokensPerSecond = positive(value.tokensPerSecond);
 	const promptTokensPerSecond = positive(value.promptTokensPerSecond);
 	const threads = positive(work.threads);
-	const [gpuBytes, cpuBytes, cpuCost, shortHeadBytes, gpuParameters, promptCost] = [
+	const [gpuBytes, cpuBytes, cpuCost, cachedCost, shortHeadBytes, gpuParameters, promptCost] = [
 		work.gpuBytes,
 		work.cpuBytes,
 		work.cpuCost,
+		work.cachedCost,
 		work.shortHeadBytes,
 		work.gpuParameters,
 		work.promptCost,
 	].map(amount);
 	if (typeof model !== 'string' || threads === undefined || (tokensPerSecond ?? promptTokensPerSecond) === undefined) return undefined;
-	if (gpuBytes === undefined || cpuBytes === undefined || cpuCost === undefined || shortHeadBytes === undefined) return undefined;
+	if (gpuBytes === undefined || cpuBytes === undefined || cpuCost === undefined) return undefined;
+	if (cachedCost === undefined || shortHeadBytes === undefined) return undefined;
 	if (gpuParameters === undefined || promptCost === undefined) return undefined;
 	return {
 		model,
@@ -90,6 +96,7 @@ const toObserved = (value: unknown): Observed | undefined => {
 			gpuBytes,
 			cpuBytes,
 			cpuCost,
+			cachedCost,
 			shortHeadBytes,
 			threads,
 			promptThreads: positive(work.promptThreads),

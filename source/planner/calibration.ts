@@ -81,6 +81,7 @@ const averaged = (before: Written, latest: Written): Written => {
 			gpuBytes: mean(was.gpuBytes, is.gpuBytes),
 			cpuBytes: mean(was.cpuBytes, is.cpuBytes),
 			cpuCost: mean(was.cpuCost, is.cpuCost),
+			cachedCost: mean(was.cachedCost, is.cachedCost),
 			shortHeadBytes: mean(was.shortHeadBytes, is.shortHeadBytes),
 		},
 	};
@@ -88,7 +89,7 @@ const averaged = (before: Written, latest: Written): Written => {
 
 /** Another type of the KV cache, or one that is much fuller, is other work for the same weights: the mean of both would be neither. */
 const isAlike = ({work: a}: Observed, {work: b}: Observed): boolean =>
-	(['cpuCost', 'shortHeadBytes'] as const).every(part => Math.abs(a[part] - b[part]) <= 0.25 * Math.max(a[part], b[part]));
+	(['cpuCost', 'cachedCost', 'shortHeadBytes'] as const).every(part => Math.abs(a[part] - b[part]) <= 0.25 * Math.max(a[part], b[part]));
 
 const written = (before: Observed, latest: Observed): Observed => {
 	if (!isWritten(latest)) return before;
@@ -131,7 +132,7 @@ A probe beside a busy program finds too little, never too much.
 type Unknown = {
 	readonly down: number;
 	readonly up: number;
-	/** Instead of these, where llama.cpp's own code has measured it: a small model that lies in a cache says little of the others. */
+	/** Instead of these, where llama.cpp's own code has measured it. */
 	readonly measured?: {readonly down: number; readonly up: number};
 	/** What had little part in all answers is hardly what made them slow: it is moved less. The others were probed. */
 	readonly byPart?: true;
@@ -144,15 +145,16 @@ const unknowns: readonly Unknown[] = [
 	{
 		down: 0.1,
 		up: 1,
-		measured: {down: 0.05, up: 0.05},
+		measured: {down: 0.2, up: 0.2},
 		apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)}),
 	},
 	{
 		down: 0.5,
 		up: 1,
-		measured: {down: 0.05, up: 0.05},
+		measured: {down: 0.2, up: 0.2},
 		apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)}),
 	},
+	{down: 0.05, up: 0.05, apply: (speeds, factor) => ({...speeds, cachedBytesPerSecond: scaled(speeds.cachedBytesPerSecond, factor)})},
 	{down: 1.5, up: 1.5, byPart: true, apply: (speeds, factor) => ({...speeds, gpuBytesPerSecond: scaled(speeds.gpuBytesPerSecond, factor)})},
 	// In milliseconds that come on top: a screen that draws takes them whatever the model, and no factor on what was measured without one gets there.
 	{down: 0.15, up: 0.7, apply: (speeds, factor) => ({...speeds, overheadMs: Math.max(0, speeds.overheadMs + Math.log(factor))})},

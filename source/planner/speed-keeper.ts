@@ -3,7 +3,7 @@ import {type CacheType, type Engine, type Kernel, type KernelSpeed, kernelKey} f
 import {type Calibration, calibrate, type Observation, speedsOf} from './calibration.js';
 import type {CalibrationStore, MachineParts} from './calibration-store.js';
 import {kernelsOf} from './tensor-costs.js';
-import type {ModelWeights, Speeds} from './types.js';
+import type {Costs, ModelWeights, Speeds} from './types.js';
 
 type Options = {
 	/** Measures what can be known without a model; half a second. */
@@ -23,11 +23,14 @@ type Watch = {
 
 /** That costs are compared with; measured beside the others each time, because a machine is not as fast at all times. */
 const reference: Kernel = {kind: 'weights', type: 'Q8_0'};
-/** Costs so much that the RAM hardly limits it: it shows what threads are worth. */
-const costly: Kernel = {kind: 'weights', type: 'Q6_K'};
+/** The RAM does not limit it: it shows what threads are worth. */
+const cached: Kernel = {kind: 'cached', type: 'Q8_0'};
 
-/** So often the speed itself is measured, and the best is kept: a busy machine shows too little, never too much. */
+/** So often the speed itself is measured, and the mean is kept. */
 const enoughTimes = 3;
+
+/** Of the most that comes from the RAM: what takes more is limited by it, and says little of what threads are worth. */
+const ramBoundShare = 0.8;
 
 /** Where it shows less, something else held the machine up. */
 const leastExponent = 0.3;
@@ -63,7 +66,7 @@ export const createSpeedKeeper = ({probe, measureKernels, machine: {cores}, onCh
 			else await keep({probed: await probe(), observed: []});
 		},
 		/**
-		Measures what the CPU takes for the types of a model, as far as that is not known yet: the first time that they are met on this machine, some 0.15 s each. The first
+		Measures what the CPU takes for the types of a model, as far as that is not known yet: the first time that they are met on this machine, some 0.3 s each. The first
 		times how fast it is altogether, too.
 
 		@throws EngineError when it is stopped
@@ -72,31 +75,48 @@ export const createSpeedKeeper = ({probe, measureKernels, machine: {cores}, onCh
 			if (!calibration) return;
 			const {kernelCosts = {}, timesMeasured = 0} = calibration.probed;
 			const isOpen = timesMeasured < (isBrief ? 1 : enoughTimes);
-			const always = isOpen ? [reference, costly] : [reference];
+			const always = [reference, cached];
 			const known = new Set([...always.map(kernelKey), ...Object.keys(kernelCosts)]);
 			const needed = kernelsOf(weights, cacheTypes).filter(kernel => !known.has(kernelKey(kernel)));
 			if (!isOpen && needed.length === 0) return;
 			const kernels = [...always, ...needed];
 			onBegin?.();
 			const speeds = await measure(kernels, signal);
-			const [q8, heavy] = speeds;
-			if (!q8) return;
-			const costs = kernels.flatMap((kernel, index) => {
-				const {token, prompt} = speeds[index]?.one ?? {};
-				return token && prompt ? [[kernelKey(kernel), {token: q8.one.token / token, prompt: q8.one.prompt / prompt}] as const] : [];
-			});
+			const [q8, held] = speeds;
+			if (!q8 || !held) return;
 			const {probed} = calibration;
 			const isFirst = timesMeasured === 0;
-			const best = (before: number | undefined, now: number | undefined) => (isFirst ? now : Math.max(before ?? 0, now ?? 0) || undefined);
+			const fromRam = speeds
+				.filter((_, index) => kernels[index]?.kind === 'weights')
+				.flatMap(speed => (speed ? [speed.one.token, speed.all.token] : []));
+			const cpuBytesPerSecond = Math.max(...fromRam, isFirst ? 0 : (probed.cpuBytesPerSecond ?? 0));
+			const costs = kernels.flatMap((kernel, index) => {
+				const measured = speeds[index];
+				if (!measured || kernel === cached) return [];
+				const isCached = kernel.kind === 'attention';
+				const isRamBound = !isCached && measured.all.token > ramBoundShare * cpuBytesPerSecond;
+				const [exponent, usual] = [exponentOf('token', measured), exponentOf('token', held)];
+				const cost: Costs = {
+					token: (isCached ? held : q8).one.token / measured.one.token,
+					prompt: q8.one.prompt / measured.one.prompt,
+					threadsExponent: isRamBound || exponent === undefined || usual === undefined ? undefined : exponent - usual,
+				};
+				return [[kernelKey(kernel), cost] as const];
+			});
+			const mean = (before: number | undefined, now: number | undefined) =>
+				isFirst || !before || !now ? (now ?? before) : (before ** timesMeasured * now) ** (1 / (timesMeasured + 1));
 			const speed = isOpen && {
 				timesMeasured: timesMeasured + 1,
-				threadBytesPerSecond: best(probed.threadBytesPerSecond, q8.one.token),
-				cpuBytesPerSecond: Math.max(probed.cpuBytesPerSecond ?? 0, q8.one.token, q8.all.token),
-				threadsExponent: best(probed.threadsExponent, exponentOf('token', heavy)),
-				promptThreadsExponent: best(probed.promptThreadsExponent, exponentOf('prompt', q8)),
-				promptPerSecond: {gpu: undefined, cpu: best(probed.promptPerSecond?.cpu, q8.one.prompt)},
+				threadBytesPerSecond: mean(probed.threadBytesPerSecond, q8.one.token),
+				cachedBytesPerSecond: mean(probed.cachedBytesPerSecond, held.one.token),
+				threadsExponent: mean(probed.threadsExponent, exponentOf('token', held)),
+				promptThreadsExponent: mean(probed.promptThreadsExponent, exponentOf('prompt', q8)),
+				promptPerSecond: {gpu: undefined, cpu: mean(probed.promptPerSecond?.cpu, q8.one.prompt)},
 			};
-			await keep({...calibration, probed: {...probed, ...speed, kernelCosts: {...kernelCosts, ...Object.fromEntries(costs)}}});
+			await keep({
+				...calibration,
+				probed: {...probed, ...speed, cpuBytesPerSecond, kernelCosts: {...kernelCosts, ...Object.fromEntries(costs)}},
+			});
 		},
 		/** undefined: not known yet. */
 		speeds(model: string): Speeds | undefined {

@@ -1,6 +1,6 @@
 import {type CacheType, kernelKey, type Settings} from '../engine/types.js';
 import {activeBytes, type Sides} from './placement.js';
-import {attentionCost, isHalfPrecision, meanCosts, promptAttentionCost} from './tensor-costs.js';
+import {attentionCost, isHalfPrecision, meanCosts, promptAttentionCost, tokenCost} from './tensor-costs.js';
 import type {KernelCosts, ModelWeights, Speeds} from './types.js';
 
 /** Tokens in the context that a prediction counts with, where nobody says: a short conversation. */
@@ -29,6 +29,8 @@ export type Work = {
 	readonly cpuBytes: number;
 	/** What the CPU computes, in bytes of Q8_0 weights that would take it as long. */
 	readonly cpuCost: number;
+	/** The same of what does not come from the RAM, as attention does, in bytes of weights that its cache holds. */
+	readonly cachedCost: number;
 	/** Bytes of KV cache, once for each head that reads them, in the part of the heads that does not fill a vector register. */
 	readonly shortHeadBytes: number;
 	readonly threads: number;
@@ -54,11 +56,12 @@ const shortShare = ({attention}: ModelWeights, cacheType: CacheType): number =>
 	attention && isHalfPrecision(cacheType) ? (attention.headSize % headStep) / attention.headSize : 0;
 
 /** Of a byte of the KV cache, for each head that reads it; `short`: the share of it that costs what is not known. */
-const attentionOf = (weights: ModelWeights, type: CacheType, kernelCosts: KernelCosts) => {
+const attentionOf = (weights: ModelWeights, type: CacheType, threads: number, kernelCosts: KernelCosts) => {
 	const {attention} = weights;
 	const measured = attention && kernelCosts[kernelKey({kind: 'attention', type, ...attention})];
-	const short = measured ? 0 : shortShare(weights, type);
-	return {short, token: measured?.token ?? (1 - short) * attentionCost(type), prompt: measured?.prompt ?? promptAttentionCost};
+	const short = shortShare(weights, type);
+	const guessed = {short, token: (1 - short) * attentionCost(type), cached: 0, prompt: promptAttentionCost};
+	return measured ? {short: 0, token: 0, cached: tokenCost(measured, threads), prompt: measured.prompt} : guessed;
 };
 
 export const workOf = (
@@ -71,17 +74,19 @@ export const workOf = (
 	const cached = {gpu: (cache?.gpu ?? 0) * fill, cpu: (cache?.cpu ?? 0) * fill};
 	const headsPerKvHead = weights.attention?.headsPerKvHead ?? 1;
 	const read = cached.cpu * headsPerKvHead;
-	const attention = attentionOf(weights, settings.cacheTypeK, kernelCosts);
+	const threads = Math.max(1, settings.threads);
+	const attention = attentionOf(weights, settings.cacheTypeK, threads, kernelCosts);
 	const cost = {
-		shared: meanCosts(weights.types?.shared, 'weights', kernelCosts),
-		experts: meanCosts(weights.types?.experts, 'experts', kernelCosts),
+		shared: meanCosts(weights.types?.shared, 'weights', threads, kernelCosts),
+		experts: meanCosts(weights.types?.experts, 'experts', threads, kernelCosts),
 	};
 	return {
 		gpuBytes: shared.gpu + experts.gpu + cached.gpu,
 		cpuBytes: shared.cpu + experts.cpu + cached.cpu,
 		cpuCost: shared.cpu * cost.shared.token + experts.cpu * cost.experts.token + read * attention.token,
+		cachedCost: read * attention.cached,
 		shortHeadBytes: read * attention.short,
-		threads: Math.max(1, settings.threads),
+		threads,
 		promptThreads: promptThreads === settings.threads ? undefined : promptThreads,
 		blocks: weights.sizes.blocks.length,
 		gpuParameters: (shared.gpu + experts.gpu) * (weights.parameters / Math.max(1, totalBytes(weights))),
@@ -114,13 +119,25 @@ export const promptThreadsGain = (
 	{threads, promptThreads = threads}: Work,
 ): number => promptThreads ** promptThreadsExponent;
 
+/** Of weights: so much a cache of most machines holds, and so much of none but the largest. In between they come partly from either. */
+const [cachedBytes, uncachedBytes] = [8 * 2 ** 20, 64 * 2 ** 20];
+
+const ramShare = (bytes: number): number => Math.min(1, Math.max(0, Math.log(bytes / cachedBytes) / Math.log(uncachedBytes / cachedBytes)));
+
+/** What was measured takes so much of the CPU's time for a token: the rest goes to norms, RoPE and activations (6 to 8 % in models of 270M and 500M, one thread of an AMD EPYC, Zen 4). */
+const kernelShare = 0.94;
+
 /** A side's weights are read, or computed with, whichever takes longer: bytes ÷ bandwidth, or cost ÷ what the threads get through. */
-const cpuSeconds = (speeds: Speeds, {cpuBytes, cpuCost, shortHeadBytes, threads}: Work): number | undefined => {
+const cpuSeconds = (speeds: Speeds, {cpuBytes, cpuCost, cachedCost, shortHeadBytes, threads}: Work): number | undefined => {
 	const read = timeOf(cpuBytes, speeds.cpuBytesPerSecond);
-	const {threadBytesPerSecond, shortHeadCost = usualShortHeadCost} = speeds;
+	const {threadBytesPerSecond, cachedBytesPerSecond, shortHeadCost = usualShortHeadCost} = speeds;
+	if (read === undefined || threadBytesPerSecond === undefined) return read;
+	const gain = threadsGain(speeds, threads);
 	const cost = cpuCost + shortHeadBytes * shortHeadCost;
-	const computed = threadBytesPerSecond === undefined ? read : timeOf(cost, threadBytesPerSecond * threadsGain(speeds, threads));
-	return read === undefined ? undefined : Math.max(read, computed ?? 0);
+	if (cachedBytesPerSecond === undefined) return Math.max(read, (cost + cachedCost) / (threadBytesPerSecond * gain));
+	const cacheGain = (cachedBytesPerSecond / threadBytesPerSecond) ** (1 - ramShare(cpuBytes));
+	const weights = Math.max(read, cost / (threadBytesPerSecond * gain)) / cacheGain;
+	return (weights + cachedCost / (cachedBytesPerSecond * gain)) / kernelShare;
 };
 
 /** What a layer takes whatever its size: between 0.005 on an AMD EPYC (Zen 4) and 0.015 on an Intel Xeon (AMX), 4 to 48 layers of 0.1 MB. Only small models notice. */

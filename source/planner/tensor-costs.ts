@@ -46,13 +46,22 @@ const costsOf = (type: string, kind: 'weights' | 'experts', measured: KernelCost
 	return measured[kernelKey({kind, type})] ?? {token, prompt: prompt * (kind === 'experts' ? promptExpertsCost : 1)};
 };
 
+/** To so many threads, compared with Q8_0 weights with as many. */
+export const tokenCost = ({token, threadsExponent = 0}: Costs, threads: number): number => token * threads ** -threadsExponent;
+
 /** The means over bytes; 1 for a model of Q8_0 only. */
-export const meanCosts = (types: TypeBytes | undefined, kind: 'weights' | 'experts', measured: KernelCosts = {}): Costs => {
+export const meanCosts = (
+	types: TypeBytes | undefined,
+	kind: 'weights' | 'experts',
+	threads = 1,
+	measured: KernelCosts = {},
+): Pick<Costs, 'token' | 'prompt'> => {
 	const entries = Object.entries(types ?? {});
 	const bytes = entries.reduce((sum, [, size]) => sum + size, 0);
 	if (bytes <= 0) return costsOf('', kind, {});
-	const mean = (of: keyof Costs) => entries.reduce((sum, [type, size]) => sum + costsOf(type, kind, measured)[of] * size, 0) / bytes;
-	return {token: mean('token'), prompt: mean('prompt')};
+	const mean = (of: (costs: Costs) => number) =>
+		entries.reduce((sum, [type, size]) => sum + of(costsOf(type, kind, measured)) * size, 0) / bytes;
+	return {token: mean(costs => tokenCost(costs, threads)), prompt: mean(({prompt}) => prompt)};
 };
 
 export const isHalfPrecision = (type: CacheType): boolean => type === 'f16' || type === 'bf16';

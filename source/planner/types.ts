@@ -45,7 +45,12 @@ export type Memory = {
 };
 
 /** What a byte costs one CPU thread, compared with a byte of Q8_0 weights: when one token is generated, and when a prompt is read. */
-export type Costs = {readonly token: number; readonly prompt: number};
+export type Costs = {
+	readonly token: number;
+	readonly prompt: number;
+	/** By so much more than theirs is the exponent of what threads are worth for it, where the RAM does not limit it; default: 0. */
+	readonly threadsExponent?: number | undefined;
+};
 
 /** By `kernelKey`. */
 export type KernelCosts = Readonly<Record<string, Costs>>;
@@ -58,6 +63,8 @@ export type Speeds = {
 	readonly overheadMs: number;
 	/** What one CPU thread gets through of Q8_0 weights, bytes per second; undefined: RAM is taken for the limit. */
 	readonly threadBytesPerSecond?: number | undefined;
+	/** The same of weights that its cache holds; undefined: not measured. */
+	readonly cachedBytesPerSecond?: number | undefined;
 	/** What n threads do is n to this power times what one does. */
 	readonly threadsExponent?: number | undefined;
 	/** The same of a prompt. */
@@ -66,7 +73,7 @@ export type Speeds = {
 	readonly shortHeadCost?: number | undefined;
 	/** As far as the native hooks have measured them. */
 	readonly kernelCosts?: KernelCosts | undefined;
-	/** How often they have measured the speed of this CPU; what is kept is the best. */
+	/** How often they have measured the speed of this CPU; what is kept is the mean. */
 	readonly timesMeasured?: number | undefined;
 	/** Of a prompt, with all of the work on that side; undefined: not measured yet. GPU: active parameters times tokens per second. CPU: cost (`Work.promptCost`) per second of one thread. */
 	readonly promptPerSecond?: {readonly gpu: number | undefined; readonly cpu: number | undefined};

@@ -18,18 +18,29 @@ const calibration: Calibration = {
 		gpuBytesPerSecond: undefined,
 		cpuBytesPerSecond: 40e9,
 		threadBytesPerSecond: 10e9,
+		cachedBytesPerSecond: 20e9,
 		overheadMs: 0.5,
 		shortHeadCost: 26,
 		threadsExponent: 0.5,
 		promptThreadsExponent: 0.8,
 		timesMeasured: 2,
-		kernelCosts: {Q4_K: {token: 1.25, prompt: 1.5}, 'attention f16 64 x 3': {token: 1.75, prompt: 4}},
+		kernelCosts: {Q4_K: {token: 1.25, prompt: 1.5, threadsExponent: -0.1}, 'attention f16 64 x 3': {token: 1.75, prompt: 4}},
 		promptPerSecond: {gpu: undefined, cpu: 90e9},
 	},
 	observed: [
 		{
 			model: 'a',
-			work: {gpuBytes: 0, cpuBytes: 1e9, cpuCost: 1.3e9, shortHeadBytes: 0, threads: 8, blocks: 80, gpuParameters: 0, promptCost: 2e9},
+			work: {
+				gpuBytes: 0,
+				cpuBytes: 1e9,
+				cpuCost: 1.3e9,
+				cachedCost: 1e6,
+				shortHeadBytes: 0,
+				threads: 8,
+				blocks: 80,
+				gpuParameters: 0,
+				promptCost: 2e9,
+			},
 			tokensPerSecond: 12,
 			tokens: 40,
 			promptTokensPerSecond: undefined,
@@ -67,7 +78,7 @@ test('the file does not grow without end, and the machine that wrote last is in 
 
 describe('a broken file', () => {
 	const key = machineKey(machine);
-	const saved = (value: unknown) => JSON.stringify({version: 3, machines: {[key]: value}});
+	const saved = (value: unknown) => JSON.stringify({version: 4, machines: {[key]: value}});
 	test.each<[string, string]>([
 		['empty', ''],
 		['cut off', saved(calibration).slice(0, -20)],
@@ -77,7 +88,8 @@ describe('a broken file', () => {
 		['of another version', JSON.stringify({version: 99, machines: {[key]: calibration}})],
 		['of the version that did not count attention', JSON.stringify({version: 1, machines: {[key]: calibration}})],
 		['of the version that had one table of costs for all machines', JSON.stringify({version: 2, machines: {[key]: calibration}})],
-		['without machines', '{"version": 3}'],
+		['of the version that took attention for reading the RAM', JSON.stringify({version: 3, machines: {[key]: calibration}})],
+		['without machines', '{"version": 4}'],
 		['without speeds', saved({observed: []})],
 		['with speeds that are none', saved({...calibration, probed: {overheadMs: 'fast'}})],
 		['with a negative overhead', saved({...calibration, probed: {overheadMs: -1}})],
@@ -98,6 +110,7 @@ describe('a broken file', () => {
 			{...good, tokensPerSecond: null},
 			{...good, work: {...good?.work, threads: 0}},
 			{...good, work: {...good?.work, cpuCost: 'x'}},
+			{...good, work: {...good?.work, cachedCost: null}},
 			{...good, work: {...good?.work, promptCost: undefined}},
 		];
 		const store = createCalibrationStore(createFakeFile(saved({...calibration, observed: [...broken, good]})), key);

@@ -145,6 +145,32 @@ describe('tokens per second', () => {
 		}
 	});
 
+	test('rise where a cache holds the weights, and with threads by what those are worth for a type', () => {
+		const here = {
+			...speeds,
+			overheadMs: 0,
+			cpuBytesPerSecond: 1e12,
+			threadBytesPerSecond: 10e9,
+			cachedBytesPerSecond: 40e9,
+			threadsExponent: 0.5,
+			kernelCosts: {
+				Q4_1: {token: 2, prompt: 1, threadsExponent: 0.25},
+				'attention f16 64 x 2': {token: 3, prompt: 1, threadsExponent: 0.5},
+			},
+		};
+		const secondsAt = (weights: ModelWeights, threads = 1, cache = 0) =>
+			0.94 *
+			(1 / (tokensPerSecond(here, {settings: {...cpu, threads}, weights, cache: {gpu: 0, cpu: cache}, fillTokens: 4096}) ?? 0) - 0.00009);
+		const mib = 2 ** 20;
+		expect(secondsAt(model(64 * mib))).toBeCloseTo((64 * mib) / 10e9);
+		expect(secondsAt(model(8 * mib))).toBeCloseTo((8 * mib) / 40e9);
+		expect(secondsAt(model(Math.sqrt(8 * 64) * mib))).toBeCloseTo((Math.sqrt(8 * 64) * mib) / 20e9);
+		expect(secondsAt(model(1e9), 16)).toBeCloseTo(1 / 40);
+		expect(secondsAt(model(1e9, {type: 'Q4_1'}), 16)).toBeCloseTo(2 / 80);
+		const withHeads = {...model(1e9), attention: {headsPerKvHead: 2, headSize: 64}};
+		expect(secondsAt(withHeads, 16, 1e9) - secondsAt(withHeads, 16)).toBeCloseTo((3 * 2) / (40 * 16));
+	});
+
 	test('never fall with more layers on a faster GPU', () => {
 		fc.assert(
 			fc.property(fc.integer({min: 0, max: 10}), fc.integer({min: 1, max: 100}), (gpuLayers, size) => {
@@ -397,6 +423,7 @@ describe('calibration', () => {
 			gpuBytes: 0,
 			cpuBytes: 1e9,
 			cpuCost: 1.05e9,
+			cachedCost: 0,
 			shortHeadBytes: 0,
 			threads: 8,
 			blocks: 10,

@@ -45,6 +45,6 @@ void endLoops(void *context);
 
 /**
 `probeKernel(kind, type, headSize, headsPerKeyValueHead, threads): Promise<[token: number, prompt: number, allToken: number, allPrompt: number]>`: seconds for a byte, by
-one thread and by all; kinds: weights, experts, attention.
+one thread and by all; kinds: weights, experts, attention, weights that a cache holds.
 */
 napi_value probeKernel(napi_env, napi_callback_info);

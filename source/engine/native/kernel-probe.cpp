@@ -7,7 +7,6 @@ over which KV cache, the vector units are good at, several times over.
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -36,6 +35,8 @@ struct Functions {
 	void *(*newGraph)(void *context);
 	void (*expand)(void *graph, void *);
 	size_t (*bytesOf)(const void *tensor);
+	/** In bytes. */
+	size_t (*blockSize)(int32_t type);
 	void (*set)(void *tensor, const void *, size_t offset, size_t size);
 	void *(*deviceByType)(int32_t);
 	void *(*backendOf)(void *device);
@@ -55,7 +56,7 @@ bool findAll(void *library, Functions &ggml) {
 		find(library, "ggml_permute", ggml.permute) && find(library, "ggml_mul_mat", ggml.multiply) &&
 		find(library, "ggml_mul_mat_id", ggml.multiplyExperts) && find(library, "ggml_flash_attn_ext", ggml.attend) &&
 		find(library, "ggml_new_graph", ggml.newGraph) && find(library, "ggml_build_forward_expand", ggml.expand) &&
-		find(library, "ggml_nbytes", ggml.bytesOf) && find(library, "ggml_backend_tensor_set", ggml.set) &&
+		find(library, "ggml_nbytes", ggml.bytesOf) && find(library, "ggml_type_size", ggml.blockSize) && find(library, "ggml_backend_tensor_set", ggml.set) &&
 		find(library, "ggml_backend_dev_by_type", ggml.deviceByType) && find(library, "ggml_backend_dev_backend_reg", ggml.backendOf) &&
 		find(library, "ggml_backend_reg_get_proc_address", ggml.addressIn) && find(library, "ggml_backend_dev_init", ggml.open) &&
 		find(library, "ggml_backend_free", ggml.close) && find(library, "ggml_backend_dev_buffer_type", ggml.bufferType) &&
@@ -64,7 +65,7 @@ bool findAll(void *library, Functions &ggml) {
 		find(library, "ggml_backend_graph_compute", ggml.compute);
 }
 
-enum class Kind { weights, experts, attention };
+enum class Kind { weights, experts, attention, cached };
 
 struct Kernel {
 	Kind kind;
@@ -75,14 +76,14 @@ struct Kernel {
 
 /** Rows and columns of a matrix of weights; experts in one tensor, and those that a token goes to. */
 constexpr int64_t columns = 1024, rows = 4096, expertRows = 1024, experts = 8, usedExperts = 2;
-/** Weights: more than most caches hold, because they come from the RAM. A KV cache: that of a short conversation. */
-constexpr size_t mostBytes = 160 << 20, mostCacheBytes = 16 << 20, mostPromptBytes = 6 << 20;
+/** Weights: more than most caches hold, because they come from the RAM, or as few as most hold. A KV cache: that of a short conversation. */
+constexpr size_t mostBytes = 160 << 20, mostCachedBytes = 8 << 20, mostKeyValueBytes = 16 << 20, mostPromptBytes = 4 << 20;
 constexpr size_t mostTensors = 4096;
 constexpr int64_t promptTokens = 64;
 /** Tokens in the context, and heads of the KV cache, that attention is measured with. */
 constexpr int64_t cachedTokens = 1024, keyValueHeads = 4;
-constexpr double leastSeconds = 0.03;
-constexpr int fewestRuns = 2;
+constexpr double leastSeconds = 0.1;
+constexpr size_t fewestRuns = 3;
 
 /** What one thread takes, and all of them together. */
 struct Pair {
@@ -150,21 +151,25 @@ private:
 	/** What is computed at once, with all that it is computed from. */
 	struct Work {
 		Tensors weights, others;
-		std::vector<void *> operations, filled, chosenExperts;
+		std::vector<void *> operations, chosenExperts;
+		std::vector<std::pair<void *, int32_t>> filled;
 		/** That are read; those of a KV cache once for each head. */
 		double bytes = 0;
 		/** That lie in RAM. */
 		size_t size = 0;
 		explicit Work(const Functions &ggml) : weights(ggml), others(ggml) {}
 
-		void *toFill(void *tensor) { return filled.emplace_back(tensor); }
+		void *toFill(Tensors &tensors, int32_t type, int64_t a, int64_t b, int64_t c) {
+			return filled.emplace_back(tensors.add(type, a, b, c), type).first;
+		}
+
 		double read(void *tensor) const { return static_cast<double>(weights.ggml.bytesOf(tensor)); }
 
 		void attend(const Kernel &kernel, int64_t tokens, int64_t heads) {
-			void *keys = toFill(weights.add(kernel.type, kernel.headSize, heads, cachedTokens));
-			void *values = toFill(weights.add(kernel.type, kernel.headSize, heads, cachedTokens));
-			void *queries = toFill(others.add(f32, kernel.headSize, tokens, heads * kernel.headsPerKeyValueHead));
-			void *mask = toFill(others.add(f16, cachedTokens, tokens, 1));
+			void *keys = toFill(weights, kernel.type, kernel.headSize, heads, cachedTokens);
+			void *values = toFill(weights, kernel.type, kernel.headSize, heads, cachedTokens);
+			void *queries = toFill(others, f32, kernel.headSize, tokens, heads * kernel.headsPerKeyValueHead);
+			void *mask = toFill(others, f16, cachedTokens, tokens, 1);
 			const auto byHead = [&](void *tensor) { return others.ggml.permute(others.context, tensor, 0, 2, 1, 3); };
 			const float scale = 1 / std::sqrt(static_cast<float>(kernel.headSize));
 			operations.push_back(others.ggml.attend(others.context, queries, byHead(keys), byHead(values), mask, scale, 0, 0));
@@ -173,18 +178,18 @@ private:
 		}
 
 		void multiply(const Kernel &kernel, int64_t tokens) {
-			void *matrix = toFill(weights.add(kernel.type, columns, rows, 1));
-			operations.push_back(others.ggml.multiply(others.context, matrix, toFill(others.add(f32, columns, tokens, 1))));
+			void *matrix = toFill(weights, kernel.type, columns, rows, 1);
+			operations.push_back(others.ggml.multiply(others.context, matrix, toFill(others, f32, columns, tokens, 1)));
 			bytes += read(matrix);
 			size += static_cast<size_t>(read(matrix));
 		}
 
 		void multiplyExperts(const Kernel &kernel, int64_t tokens) {
-			void *matrices = toFill(weights.add(kernel.type, columns, expertRows, experts));
+			void *matrices = toFill(weights, kernel.type, columns, expertRows, experts);
 			// Alone a token would leave the others in the cache or out of it: all are read, one pair after the other.
 			for (int64_t pair = 0; pair < (tokens == 1 ? experts / usedExperts : 1); pair++) {
 				void *ids = chosenExperts.emplace_back(others.add(i32, usedExperts, tokens, 1));
-				void *inputs = toFill(others.add(f32, columns, 1, tokens));
+				void *inputs = toFill(others, f32, columns, 1, tokens);
 				operations.push_back(others.ggml.multiplyExperts(others.context, matrices, inputs, ids));
 				bytes += read(matrices) * usedExperts / experts;
 			}
@@ -199,6 +204,11 @@ private:
 			else multiply(kernel, tokens);
 		}
 	};
+
+	static size_t mostOf(Kind kind) {
+		if (kind == Kind::attention) return mostKeyValueBytes;
+		return kind == Kind::cached ? mostCachedBytes : mostBytes;
+	}
 
 	Pair measure(const Kernel &kernel, int64_t tokens) {
 		for (void *bufferType : bufferTypes) {
@@ -215,29 +225,38 @@ private:
 		const bool isAttention = kernel.kind == Kind::attention;
 		if (isAttention && bufferType != usual) return {};
 		Work work(ggml);
-		const size_t most = tokens > 1 ? mostPromptBytes : isAttention ? mostCacheBytes : mostBytes;
+		const size_t most = tokens > 1 ? mostPromptBytes : mostOf(kernel.kind);
 		do work.add(kernel, tokens);
 		while (work.size < most && !(isAttention && tokens > 1));
 		work.weights.allocate(bufferType);
 		if (!ggml.supports(device, work.operations.front())) return {};
 		work.others.allocate(usual);
-		for (void *tensor : work.filled) fill(tensor);
+		for (const auto &[tensor, type] : work.filled) fill(tensor, type);
 		for (size_t index = 0; index < work.chosenExperts.size(); index++) chooseExperts(work.chosenExperts[index], index, tokens);
 		void *graph = ggml.newGraph(work.others.context);
 		for (void *operation : work.operations) ggml.expand(graph, operation);
-		const Pair seconds = fastest(graph);
+		const Pair seconds = typical(graph);
 		const double amount = work.bytes * static_cast<double>(tokens);
 		return {seconds.one / amount, seconds.all / amount};
 	}
 
-	/** With numbers that are small and never the same for long where they are read as scales in half precision. */
-	void fill(void *tensor) {
-		const size_t size = ggml.bytesOf(tensor);
-		while (numbers.size() * sizeof(uint16_t) < size) {
-			random = random * 1664525 + 1013904223;
-			numbers.push_back(static_cast<uint16_t>((random >> 16 & 0x03ff) | 0x2000));
-		}
+	/**
+	As varied as in models: llama.cpp looks up each scale in half precision in a table, which a small cache does not hold beside the weights. With a quarter as many
+	different scales Q4_1 took half as long (AMD EPYC, Zen 4). The second of two scales in a block is below zero, and an even number of halves means two.
+	*/
+	void fill(void *tensor, int32_t type) {
+		if (type == f32) return set(tensor, floats, [](uint32_t bits) { return static_cast<float>(bits) / 0x1p31f - 1; });
+		const size_t blockSize = ggml.blockSize(type);
+		const bool hasTwoScales = blockSize > sizeof(uint16_t) && blockSize % (2 * sizeof(uint16_t)) == 0;
+		set(tensor, halves, [&](uint32_t bits) {
+			const bool isSecond = hasTwoScales && halves.size() % 2 == 1;
+			return static_cast<uint16_t>((isSecond ? 0xa000 : 0x2000) | (bits >> 16 & 0x07ff));
+		});
+	}
 
+	template <typename Number, typename Make> void set(void *tensor, std::vector<Number> &numbers, Make make) {
+		const size_t size = ggml.bytesOf(tensor);
+		while (numbers.size() * sizeof(Number) < size) numbers.push_back(make(random = random * 1664525 + 1013904223));
 		ggml.set(tensor, numbers.data(), 0, size);
 	}
 
@@ -260,18 +279,22 @@ private:
 		return std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
 	}
 
-	/** Others only ever take some away. By turns, because a machine is not as fast at all times. */
-	Pair fastest(void *graph) {
+	/** What it usually takes: the middle one. By turns, because a machine is not as fast at all times. */
+	Pair typical(void *graph) {
 		secondsOf(graph, threads); // for pages that were not touched yet
-		Pair best{std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
-		double all = 0;
-		for (int runs = 0; runs < fewestRuns || all < leastSeconds; runs++) {
-			const Pair now{secondsOf(graph, 1), secondsOf(graph, threads)};
-			best = {std::min(best.one, now.one), std::min(best.all, now.all)};
-			all += now.one + now.all;
+		std::vector<double> one, all;
+		for (double passed = 0; one.size() < fewestRuns || passed < leastSeconds; passed += one.back() + all.back()) {
+			one.push_back(secondsOf(graph, 1));
+			all.push_back(secondsOf(graph, threads));
 		}
 
-		return best;
+		return {median(one), median(all)};
+	}
+
+	static double median(std::vector<double> &values) {
+		const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+		std::nth_element(values.begin(), middle, values.end());
+		return *middle;
 	}
 
 	Functions ggml{};
@@ -283,7 +306,8 @@ private:
 	/** The layouts of a vector unit first, as llama.cpp tries them. */
 	std::vector<void *> bufferTypes;
 	uint32_t random = 1;
-	std::vector<uint16_t> numbers;
+	std::vector<uint16_t> halves;
+	std::vector<float> floats;
 };
 
 struct Run {
