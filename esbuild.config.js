@@ -29,6 +29,13 @@ const processAsItIs = {
 	},
 };
 
+const inkBlankCell = `row.push({
+                    type: 'char',
+                    value: ' ',
+                    fullWidth: false,
+                    styles: [],
+                });`;
+
 const plugins = [
 	processAsItIs,
 	// meow brings along what checks the package.json of others, and asks npm about it, and prepares it whenever it is imported: half of `--help`. Ours is as it is.
@@ -37,12 +44,41 @@ const plugins = [
 		['var normalizeExports = requireNormalize();', 'var normalizeExports = data => data;'],
 		['promisify(execFile);', ''],
 	),
-	// Ink looks at every character of every frame anew, a third of what a frame costs. Most of them are as they were.
-	changed('ink/build/output.js', [
-		'caches = new OutputCaches();',
-		`static remembered = new OutputCaches();
-		caches = Output.remembered.styledChars.size < 500 ? Output.remembered : (Output.remembered = new OutputCaches());`,
-	]),
+	// Ink looks at every character of every frame anew, most of what a frame costs. Most of them are as they were, and so are most rows.
+	changed(
+		'ink/build/output.js',
+		[
+			'caches = new OutputCaches();',
+			`static remembered = new OutputCaches();
+			static rows = [];
+			static blank = {type: 'char', value: ' ', fullWidth: false, styles: []};
+			caches = Output.remembered.styledChars.size < 500 ? Output.remembered : (Output.remembered = new OutputCaches());`,
+		],
+		[inkBlankCell, 'row.push(Output.blank);'],
+		['let lines = characterLines.map(line => styledCharsToString(line));', 'let lines = this.caches.getLines(text, characterLines);'],
+		[
+			'getStringWidth(text) {',
+			`lines = new Map();
+			getLines(text, characterLines) {
+				if (!this.lines.has(text)) this.lines.set(text, characterLines.map(line => styledCharsToString(line)));
+				return this.lines.get(text);
+			}
+			getStringWidth(text) {`,
+		],
+		[
+			'.map(line => {\n            // See',
+			`.map((line, y) => {
+				const before = Output.rows[y];
+				if (before?.line.length === line.length && line.every((cell, x) => cell === before.line[x])) return before.text;
+				// See`,
+		],
+		[
+			'return styledCharsToString(lineWithoutEmptyItems).trimEnd();',
+			`const text = styledCharsToString(lineWithoutEmptyItems).trimEnd();
+			Output.rows[y] = {line, text};
+			return text;`,
+		],
+	),
 ];
 
 const settings = {
