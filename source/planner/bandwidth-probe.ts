@@ -45,15 +45,25 @@ const readUntilDone = async () => {
 	}
 
 	speeds.sort((a, b) => a - b);
-	parentPort?.postMessage(sum > 0 ? speeds[speeds.length >> 1] : -1);
+	const at = performance.timeOrigin;
+	parentPort?.postMessage({perSecond: sum > 0 ? speeds[speeds.length >> 1] : -1, begin: at + start, end: at + now});
 };
 
-const nextMessage = (worker: Worker): Promise<number> =>
+type Reading = {readonly perSecond: number; readonly begin: number; readonly end: number};
+
+const nextMessage = (worker: Worker): Promise<Reading> =>
 	new Promise((resolve, reject) => {
 		worker.once('message', resolve);
 		worker.once('error', reject);
 		worker.once('exit', () => reject(new Error('The worker ended.')));
 	});
+
+/** One that had no core until another was done has had its bandwidth: then they did not read together. */
+const together = (readings: readonly Reading[]): number => {
+	const speeds = readings.map(({perSecond}) => perSecond);
+	const sharedMs = Math.min(...readings.map(({end}) => end)) - Math.max(...readings.map(({begin}) => begin));
+	return sharedMs < measureMs / 2 ? Math.max(...speeds) : speeds.reduce((sum, perSecond) => sum + perSecond, 0);
+};
 
 /** Bytes per second that so many threads read from RAM together. Takes some 0.2 s and 192 MiB, none of it on this thread. Rejects if no thread can be had. */
 export const readBandwidth = async (threads: number, signal?: AbortSignal): Promise<number> => {
@@ -65,7 +75,7 @@ export const readBandwidth = async (threads: number, signal?: AbortSignal): Prom
 	const dispose = () => Promise.all(workers.map(worker => worker.terminate()));
 	signal?.addEventListener('abort', dispose, {once: true});
 	try {
-		const ready: Array<Promise<number>> = [];
+		const ready: Array<Promise<Reading>> = [];
 		for (let made = 0; made < workerCount; made++) {
 			const worker = new Worker(`(${readUntilDone})()`, {eval: true, workerData: {bytes, ms: measureMs, gate}, env: {}, execArgv: []});
 			workers.push(worker);
@@ -79,7 +89,7 @@ export const readBandwidth = async (threads: number, signal?: AbortSignal): Prom
 		const results = workers.map(nextMessage);
 		Atomics.store(gate, 0, 1);
 		Atomics.notify(gate, 0);
-		return (await Promise.all(results)).reduce((sum, perSecond) => sum + perSecond, 0);
+		return together(await Promise.all(results));
 	} finally {
 		signal?.removeEventListener('abort', dispose);
 		await dispose();

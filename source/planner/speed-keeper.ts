@@ -89,7 +89,7 @@ export const createSpeedKeeper = ({probe, measureKernels, machine: {cores}, onCh
 			const fromRam = speeds
 				.filter((_, index) => kernels[index]?.kind === 'weights')
 				.flatMap(speed => (speed ? [speed.one.token, speed.all.token] : []));
-			const cpuBytesPerSecond = Math.max(...fromRam, isFirst ? 0 : (probed.cpuBytesPerSecond ?? 0));
+			const cpuBytesPerSecond = Math.max(...fromRam, probed.cpuBytesPerSecond ?? 0);
 			const costs = kernels.flatMap((kernel, index) => {
 				const measured = speeds[index];
 				if (!measured || kernel === cached) return [];

@@ -15,7 +15,10 @@ import {type Line, median} from './report.ts';
 
 const threadCounts = [1, 2] as const;
 const fullAnswer = 64;
-/** How fast the machine is changes from minute to minute, by half: what a round predicts is compared with what it measures, and the median of all rounds counts. */
+/**
+How fast the machine is changes from one second to the next, by half where others share its cores: what a round predicts is compared with what it measures, and the
+mean of the middle rounds counts. A median would jump between a fast and a slow state.
+*/
 const rounds = 7;
 /** Another beginning each time, so that nothing of it is in the context yet. */
 const promptOf = (turn: number) => `${turn}. What is a context, and what does it take of the memory when it is long? `.repeat(5);
@@ -163,9 +166,17 @@ const linesFor = (threads: number, names: readonly string[], all: readonly Round
 	};
 
 	const medianOf = (value: (round: Round) => number) => median(all.map(value));
+	/** Of ratios less 1, the highest and the lowest of which do not count. */
+	const middleOf = (value: (round: Round) => number) => {
+		const middle = all
+			.map(round => Math.log(1 + value(round)))
+			.sort((a, b) => a - b)
+			.slice(1, -1);
+		return Math.exp(middle.reduce((sum, one) => sum + one, 0) / middle.length) - 1;
+	};
 	/** Of the model in a column, by the probe alone or by an answer of another model. */
 	const offBy = (column: number, teacher?: number) =>
-		medianOf(round => {
+		middleOf(round => {
 			const calibration = teacher === undefined ? round.probed : calibrate(round.probed, measuredIn(round, teacher).learned);
 			return off(calibration, measuredIn(round, column).later, kind);
 		});
