@@ -40,7 +40,7 @@ const replace = (state: ChatState, matches: (message: ChatMessage) => boolean, c
 export const isQueued = (message: ChatMessage) => message.state === 'queued';
 const isStreaming = (message: ChatMessage) => message.state === 'streaming';
 
-const endState: Record<StopReason, ChatMessage['state']> = {end: 'done', length: 'stopped', interrupted: 'stopped'};
+const endState: Record<StopReason, ChatMessage['state']> = {end: 'done', length: 'cut off', interrupted: 'stopped'};
 
 export const chatReducer = (state: ChatState, event: ChatEvent): ChatState => {
 	switch (event.type) {

@@ -3,7 +3,8 @@ export type ChatMessage = {
 	readonly id: number;
 	readonly role: 'user' | 'assistant' | 'notice';
 	readonly text: string;
-	readonly state: 'done' | 'queued' | 'streaming' | 'stopped' | 'failed';
+	/** `cut off`: it has as many tokens as `-n` allows. */
+	readonly state: 'done' | 'queued' | 'streaming' | 'stopped' | 'cut off' | 'failed';
 	/** Of a notice; `info` where it is not given. */
 	readonly tone?: 'info' | 'warning' | 'error';
 };

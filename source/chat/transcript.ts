@@ -12,7 +12,7 @@ export type TranscriptLine = {
 	readonly first: boolean;
 	readonly tone: 'normal' | 'dim' | 'warning' | 'error';
 	/** A word said after the text. */
-	readonly mark?: 'queued' | 'stopped' | 'failed';
+	readonly mark?: Exclude<ChatMessage['state'], 'done' | 'streaming'>;
 	/** The reply is being written here. */
 	readonly cursor?: boolean;
 };

@@ -40,7 +40,7 @@ test.each<[string, readonly ChatEvent[], readonly string[]]>([
 		[asked('A'), asked('B'), answering(1), answered('a'), answering(2), answered('b')],
 		['user: A', 'assistant: a', 'user: B', 'assistant: b'],
 	],
-	['too long', [asked('A'), answering(1), answered('x', 'length')], ['user: A', 'assistant: x (stopped)']],
+	['too long', [asked('A'), answering(1), answered('x', 'length')], ['user: A', 'assistant: x (cut off)']],
 	['interrupted', [asked('A'), answering(1), answered('x', 'interrupted')], ['user: A', 'assistant: x (stopped)']],
 	['stopped keeps what was written', [asked('A'), answering(1), wrote('x'), {type: 'stopped'}], ['user: A', 'assistant: x (stopped)']],
 	[

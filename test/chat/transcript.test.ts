@@ -179,6 +179,7 @@ describe('the conversation', () => {
 	test.each<[string, Partial<ChatMessage>, readonly object[]]>([
 		['queued', {role: 'user', state: 'queued'}, [{text: 'text', tone: 'dim', mark: 'queued'}]],
 		['stopped', {state: 'stopped'}, [{text: 'text', tone: 'normal', mark: 'stopped'}]],
+		['cut off', {state: 'cut off'}, [{text: 'text', tone: 'normal', mark: 'cut off'}]],
 		['failed', {state: 'failed'}, [{text: 'text', tone: 'error', mark: 'failed'}]],
 		['an error', {role: 'notice', tone: 'error'}, [{text: 'text', tone: 'error'}]],
 		['a notice', {role: 'notice'}, [{text: 'text', tone: 'dim'}]],
