@@ -145,13 +145,13 @@ const unknowns: readonly Unknown[] = [
 	{
 		down: 0.1,
 		up: 1,
-		measured: {down: 0.2, up: 0.2},
+		measured: {down: 0.1, up: 0.1},
 		apply: (speeds, factor) => ({...speeds, cpuBytesPerSecond: scaled(speeds.cpuBytesPerSecond, factor)}),
 	},
 	{
 		down: 0.5,
 		up: 1,
-		measured: {down: 0.2, up: 0.2},
+		measured: {down: 0.1, up: 0.1},
 		apply: (speeds, factor) => ({...speeds, threadBytesPerSecond: scaled(speeds.threadBytesPerSecond, factor)}),
 	},
 	{down: 0.05, up: 0.05, apply: (speeds, factor) => ({...speeds, cachedBytesPerSecond: scaled(speeds.cachedBytesPerSecond, factor)})},

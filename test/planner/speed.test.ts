@@ -305,6 +305,17 @@ describe('calibration', () => {
 		expect(Math.abs(predicted / at(2e9) - 1)).toBeLessThan(0.15);
 	});
 
+	test.each([1, 2])(
+		'an answer that others held up fifty times, with %i threads, says little of other models where kernels were measured',
+		threads => {
+			const here: Speeds = {...probed, cachedBytesPerSecond: 20e9, kernelCosts: {Q8_0: {token: 1, prompt: 1}}};
+			const load = (bytes: number) => ({settings: {...cpu, threads}, weights: model(bytes)});
+			const at = (speeds: Speeds, bytes: number) => tokensPerSecond(speeds, load(bytes)) ?? 0;
+			const after = speedsOf(calibrate({probed: here, observed: []}, answer('busy', model(1e9), at(here, 1e9) / 50, {threads})));
+			expect(at(after, 3e9) / at(here, 3e9)).toBeGreaterThan(0.7);
+		},
+	);
+
 	test('a few slow tokens with more threads leave what many said of fewer, and of other models', () => {
 		const truth: Speeds = {...probed, threadBytesPerSecond: 8e9};
 		const load = (bytes: number, threads: number) => ({settings: {...cpu, threads}, weights: model(bytes)});
