@@ -117,7 +117,7 @@ test('an answer that reaches the limit of -n says so', async () => {
 	await using program = openProgram(home, [endless, '--temp', '0', '-n', '12']);
 	await waitForState(program, 'ready');
 	await ask(program, 'hello');
-	expect(wordsOf(await waitForAnswer(program, / stopped$/))).toBe(12);
+	expect(wordsOf(await waitForAnswer(program, / cut off$/))).toBe(12);
 });
 
 test('a question sent while another is answered waits for its turn', async () => {
@@ -127,7 +127,7 @@ test('a question sent while another is answered waits for its turn', async () =>
 	await program.waitUntil(screen => wordsOf(conversationOf(screen)) > 0, patience);
 	await ask(program, 'second');
 	await program.waitForText('second · queued', patience);
-	await waitForAnswer(program, /stopped › second( layer)+(?: ·)? stopped$/);
+	await waitForAnswer(program, /cut off › second( layer)+(?: ·)? cut off$/);
 });
 
 test('a model that cannot be used leaves a message on the screen, and another one can be loaded', async () => {
